@@ -1,0 +1,148 @@
+"""The nouns that stages hand to each other in memory. Frozen, and free of heavy libraries."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clinforge.errors import InputError
+
+Lang = Literal["en", "zh"]
+Role = Literal["system", "user", "assistant"]
+Split = Literal["train", "validation", "test"]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fact(Record):
+    """One statement of a knowledge source: (subject, predicate, object)."""
+
+    id: str
+    subject: str
+    predicate: str
+    object: str
+    lang: Lang
+    source: str
+    """Key of the source's row in the licence table, e.g. `cmekg`."""
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+Conversation = tuple[Message, ...]
+
+
+class Sample(Record):
+    """One question with its answer: a row of a dataset.
+
+    A choice question has `options`, of which `answer` is one; free text has none.
+    """
+
+    id: str
+    task: str
+    lang: Lang
+    split: Split
+    prompt: Conversation
+    answer: str
+    options: tuple[str, ...] = ()
+    fact_ids: tuple[str, ...] = ()
+    family_id: str = ""
+    """Disease or term family; a family never stands in two splits."""
+    template_id: str = ""
+    source: str = ""
+    licence: str = ""
+
+
+class Completion(Record):
+    """What a model wrote."""
+
+    text: str
+    finish_reason: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class OptionScores(Record):
+    """Log-probability (nats) of each option's text given the prompt, end-of-turn token included."""
+
+    logprobs: tuple[float, ...]
+    num_tokens: tuple[int, ...]
+
+
+class Score(Record):
+    """One system's answer to one test sample."""
+
+    sample_id: str
+    task: str
+    system: str
+    family_id: str
+    target: str
+    prediction: str
+    correct: bool
+    confidence: float | None = None
+    """Softmax of the options' log-probabilities at the prediction, 0-1."""
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def content_hash(value: Any) -> str:  # noqa: ANN401 -- any JSON value
+    """SHA-256 of the canonical JSON of `value`: equal content, equal hash, whatever the key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_jsonl(path: Path, rows: Iterable[Record]) -> int:
+    """Write one JSON object a line; return the number of rows."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(row.model_dump_json(exclude_defaults=False) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
+    """Read records of one kind; the first bad row raises, naming file, line and field."""
+    for number, row in read_json_lines(path):
+        try:
+            yield kind.model_validate(row)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "(row)"
+            raise InputError(f"{path}:{number} field '{field}': {first['msg']}") from None
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read (line number, object) pairs; blank lines are skipped, a broken line raises with its number."""
+    if not path.is_file():
+        raise InputError(f"{path} is not a file.")
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(_decoded(file, path), start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{path}:{number} column {error.colno}: not JSON ({error.msg}).") from None
+            if not isinstance(row, dict):
+                raise InputError(f"{path}:{number}: a row must be a JSON object, not {type(row).__name__}.")
+            yield number, row  # pyright: ignore[reportUnknownVariableType] -- json.loads is untyped
+
+
+def _decoded(lines: Iterable[str], path: Path) -> Iterator[str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}.", hint="Save the file as UTF-8.") from None
