@@ -25,9 +25,9 @@ from clinforge.artifacts import Kind, Manifest, artifact_key, is_current, read_m
 from clinforge.data.labels import labels
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
-from clinforge.data.tasks import claim_tasks, describe_tasks
 from clinforge.errors import UserError
 from clinforge.evaluate.report.model import RunReport
+from clinforge.evaluate.results import TaskInfo, Words
 from clinforge.model import TextModel
 from clinforge.model.catalogue import base_folder, base_source
 from clinforge.recipe import Recipe
@@ -150,7 +150,8 @@ def _train(recipe: Recipe, base: Path, dataset: Path, progress: Progress, into: 
     samples = read_samples(dataset)
     if control:
         if recipe.control.tasks == "claims":
-            samples = [sample for sample in samples if sample.task in claim_tasks(recipe.data)]
+            claims = {task.label for task in recipe.data.tasks if task.purpose == "claim"}
+            samples = [sample for sample in samples if f"{sample.task}.{sample.lang}" in claims]
         samples = shuffle_answers(samples, recipe.control.seed)
     figures = train(base, samples, recipe.train, into, progress)
     best = f"validation loss {figures['best_validation_loss']:.3f} at step {figures['best_step']} of {figures['steps']}"
@@ -164,7 +165,14 @@ def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> d
     exam = Exam(
         test=[sample for sample in samples if sample.split == "test"],
         training=[sample for sample in samples if sample.split == "train"],
-        tasks=describe_tasks(recipe.data),
+        tasks=[
+            TaskInfo(
+                name=task.label,
+                title=Words(en=task.about["en"], zh=task.about["zh"]),
+                kind="probe" if task.purpose == "text" else task.purpose,
+            )
+            for task in recipe.data.tasks
+        ],
         lookups=knowledge_lookup(recipe.data),
     )
     found = evaluate(exam, load_systems(folder), recipe.evaluate, into, progress)
@@ -183,10 +191,18 @@ def _export(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dic
 
 
 def _report(recipe: Recipe, folder: Path, into: Path) -> dict[str, Any]:
+    from clinforge.evaluate.report.gather import gather
     from clinforge.evaluate.report.render import render_report
-    from clinforge.report_facts import gather
 
-    report = gather(recipe, folder)
+    shown = {
+        "base": recipe.model.base,
+        "method": f"{recipe.train.method.kind}, rank {recipe.train.method.rank}",
+        "learning rate": str(recipe.train.learning_rate),
+        "epochs": str(recipe.train.epochs),
+        "global batch size": str(recipe.train.global_batch_size),
+        "seed": f"data {recipe.data.seed}, training {recipe.train.seed}",
+    }
+    report = gather(folder, recipe.name, shown)
     (into / "report.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
     (into / "report.html").write_text(render_report(report), encoding="utf-8")
     return {"outcome": str(folder / "report" / "report.html")}
