@@ -32,7 +32,7 @@ def write_report(report: RunReport, folder: Path) -> None:
 def render_report(report: RunReport) -> str:
     """The page as one HTML text."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(percent=percent, points=points, p_value=p_value, decimal=decimal)
+    environment.filters.update(percent=percent, points=points, p_value=p_value, decimal=decimal, span=span)
     page = environment.from_string(_resource("page.html.jinja"))
     results = report.evaluation
     return page.render(
@@ -44,6 +44,7 @@ def render_report(report: RunReport) -> str:
         version=__version__,
         report=report,
         css=Markup(_resource("page.css")),  # noqa: S704 -- our own file
+        level=f"{100 * results.level:g}\N{NO-BREAK SPACE}%",
         systems=list(dict.fromkeys(one.system for task in results.comparisons for one in task.systems)),
         cards=[_card(task) for task in results.comparisons if task.info.kind == "claim"],
         by_system={task.info.name: {one.system: one for one in task.systems} for task in results.comparisons},
@@ -84,9 +85,12 @@ def _marked(languages: Mapping[str, Markup], values: Mapping[str, object]) -> Ma
     return Markup("").join(Markup('<span class="{0}" lang="{0}">{1}</span>').format(*one) for one in filled.items())
 
 
-def system_name(system: str) -> Markup:
-    """A system's name for people; one of the user's own keeps its name."""
-    return text(f"system.{system}") if system in word_table()["system"] else escape(system)
+def system_name(system: str, *, capital: bool = True) -> Markup:
+    """A system's name for people, with a capital where it begins a line; one of the user's own keeps its name."""
+    if system not in word_table()["system"]:
+        return escape(system)
+    names = {lang: escape(name) for lang, name in word_table()["system"][system].items()}
+    return _marked({lang: name[:1].upper() + name[1:] if capital else name for lang, name in names.items()}, {})
 
 
 def verdict_name(verdict: str) -> Markup:
@@ -97,6 +101,11 @@ def verdict_name(verdict: str) -> Markup:
 def percent(value: float) -> str:
     """0.6789 -> 67.9 %."""
     return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+
+
+def span(interval: Interval) -> str:
+    """An interval in percent without the sign, e.g. 65.1–75.1."""
+    return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
 
 
 def points(value: float) -> str:
