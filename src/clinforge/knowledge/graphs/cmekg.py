@@ -63,6 +63,7 @@ class CmekgDisease:
 class Cmekg:
     """The cleaned graph and what cleaning dropped, by reason."""
 
+    num_subjects: int
     diseases: Mapping[str, CmekgDisease]
     dropped: Mapping[str, int]
 
@@ -105,7 +106,7 @@ def clean(graph: Graph) -> Cmekg:
             aliases=tuple(sorted(set(row.get(ALIAS, [])))),
             english=tuple(sorted(set(row.get(ENGLISH, [])))),
         )
-    return Cmekg(diseases, dict(dropped))
+    return Cmekg(len(graph), diseases, dict(dropped))
 
 
 def fault_of_symptom(text: str) -> str:

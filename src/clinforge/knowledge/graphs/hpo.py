@@ -61,6 +61,8 @@ class Hpo:
         self.release = release
         self.terms = terms
         self.diseases = diseases
+        self.systems = tuple(sorted(term.id for term in terms.values() if ROOT in term.parents))
+        """Ids of the organ systems: the children of `ROOT`."""
         self._ancestors: dict[str, frozenset[str]] = {}
 
     def ancestors(self, term_id: str) -> frozenset[str]:
@@ -72,14 +74,10 @@ class Hpo:
             self._ancestors[term_id] = known
         return known
 
-    def systems(self) -> tuple[str, ...]:
-        """Ids of the organ systems: the children of `ROOT`."""
-        return tuple(sorted(term.id for term in self.terms.values() if ROOT in term.parents))
-
     def systems_of(self, term_id: str) -> tuple[str, ...]:
         """The organ systems a term stands under; the systems themselves stand under none."""
         above = self.ancestors(term_id) - {term_id}
-        return tuple(system for system in self.systems() if system in above)
+        return tuple(system for system in self.systems if system in above)
 
     @property
     def acknowledgement(self) -> str:
