@@ -45,7 +45,7 @@ class Lineage:
                 params_hash=content_hash(params)[:16],
                 taken=counts[0],
                 given=counts[1],
-                dropped=dict(sorted(dropped.items())),
+                dropped={reason: count for reason, count in sorted(dropped.items()) if count},
             )
         )
 

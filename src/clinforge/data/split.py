@@ -40,7 +40,5 @@ def balanced(items: Iterable[T], wanted: int, *, labels: Mapping[T, str], keys: 
     queues: dict[str, list[T]] = defaultdict(list)
     for item in sorted(items, key=lambda item: keys[item]):
         queues[labels[item]].append(item)
-    turns = [
-        (turn, digest(label), item) for label, queue in queues.items() for turn, item in enumerate(queue)
-    ]
+    turns = [(turn, digest(label), item) for label, queue in queues.items() for turn, item in enumerate(queue)]
     return [item for _, _, item in sorted(turns, key=lambda row: row[:2])[:wanted]]

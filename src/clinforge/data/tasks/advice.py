@@ -5,6 +5,7 @@ the sentences come from `advice.toml`, which cites its guidance. Nothing is writ
 """
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Literal
@@ -15,7 +16,7 @@ from clinforge.data.departments import our_name
 from clinforge.data.draw import ordered, pick
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
 from clinforge.knowledge.graphs.healthcare import CommonDisease, load_healthcare
 from clinforge.records import Fact, Lang
 
@@ -36,8 +37,8 @@ class Advice(TaskSettings):
     cases_per_disease: int = Field(default=1, ge=1, le=4)
     shares: Shares = Shares(validation=0.15, test=0.15)
 
-    purpose: ClassVar[Literal["text"]] = "text"
-    about: ClassVar[dict[Lang, str]] = {
+    purpose: ClassVar[Purpose] = "text"
+    about: ClassVar[Mapping[Lang, str]] = {
         "en": "Free text: department and emergency signs in general terms.",
         "zh": "自由文本：就诊科室与一般性急症提示。",
     }
@@ -77,7 +78,7 @@ class Advice(TaskSettings):
             split=split_of(family, self.shares, seed),
             family=family,
             values=(("symptoms", ("、" if self.lang == "zh" else ", ").join(shown)),),
-            answer=template.format(department=department, flags=("或" if self.lang == "zh" else ", or ").join(flags)),
+            answer=template.format(department=department, flags=("；或" if self.lang == "zh" else "; or ").join(flags)),
             options=(),
             facts=(
                 fact(disease.name, "specialty", disease.specialty, self.lang, SOURCE),
@@ -98,7 +99,7 @@ def red_flags(specialty: str, lang: Lang, seed: int) -> list[str]:
     flags: list[dict[str, Any]] = _table()["flag"]
     own = [flag[lang] for flag in flags if specialty in flag["departments"]]
     rest = [flag[lang] for flag in flags if specialty not in flag["departments"]]
-    return [*ordered(own, seed, "flag", specialty), *ordered(rest, seed, "flag", specialty)][:_NUM_FLAGS]
+    return [*own, *ordered(rest, seed, "flag", specialty)][:_NUM_FLAGS]
 
 
 def _flag_fact(flag: str, lang: Lang) -> Fact:

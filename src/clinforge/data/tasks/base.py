@@ -20,6 +20,9 @@ Apart = Literal["family", "fact", "case"]
 """What training and test may not share; a case is a set of facts with its answer."""
 
 
+Purpose = Literal["claim", "recall", "text"]
+
+
 @dataclass(frozen=True)
 class Case:
     """A question without wording."""
@@ -54,7 +57,7 @@ class TaskSettings(Settings):
     num_validation: int = Field(ge=0)
     num_test: int = Field(ge=0)
 
-    purpose: ClassVar[Literal["claim", "recall", "text"]]
+    purpose: ClassVar[Purpose]
     """claim: tested on unseen families; recall: known diseases, new cases; text: free text, not scored by choice."""
     about: ClassVar[Mapping[Lang, str]]
     """What a score on the task says, in words for the report."""

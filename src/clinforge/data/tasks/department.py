@@ -11,7 +11,7 @@ from clinforge.data.draw import ordered, whole
 from clinforge.data.families import family_ids, shared_key_links, similar_links
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
 from clinforge.knowledge.graphs.cmekg import DEPARTMENT, CmekgDisease, load_cmekg
 from clinforge.knowledge.graphs.healthcare import load_healthcare
 from clinforge.records import Lang, Split
@@ -33,8 +33,8 @@ class Department(TaskSettings):
     max_characters: int = Field(default=8, ge=2)
     """Symptoms with longer names are left out."""
 
-    purpose: ClassVar[Literal["claim"]] = "claim"
-    about: ClassVar[dict[Lang, str]] = {
+    purpose: ClassVar[Purpose] = "claim"
+    about: ClassVar[Mapping[Lang, str]] = {
         "en": "Diseases of families never seen in training.",
         "zh": "训练中从未出现过的疾病家族。",
     }
@@ -124,8 +124,4 @@ def _known_elsewhere(diseases: Mapping[str, CmekgDisease]) -> list[str]:
     """Diseases that other tasks teach; their families are training families here, so that no test family is known."""
     taught = {name for lang in ("zh", "en") for name in load_healthcare(lang)}
     codes = {row.icd10 for row in load_healthcare("zh").values()}
-    return [
-        name
-        for name, row in diseases.items()
-        if taught & {name, *row.aliases} or codes & set(row.icd10)
-    ]
+    return [name for name, row in diseases.items() if taught & {name, *row.aliases} or codes & set(row.icd10)]

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from clinforge.data.draw import fraction, ordered, pick, whole
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
 from clinforge.knowledge.graphs.healthcare import CommonDisease, Measurement, load_healthcare
 from clinforge.records import Fact, Lang, Split
@@ -37,8 +37,8 @@ class Diagnosis(TaskSettings):
     num_test: int = Field(default=100, ge=0)
     num_diseases: int = Field(default=50, ge=2 * NUM_OPTIONS)
 
-    purpose: ClassVar[Literal["recall"]] = "recall"
-    about: ClassVar[dict[Lang, str]] = {
+    purpose: ClassVar[Purpose] = "recall"
+    about: ClassVar[Mapping[Lang, str]] = {
         "en": "Known diseases, new cases: shows what was memorised, not generalisation.",
         "zh": "已学疾病的新病例：反映记忆，不代表泛化。",
     }

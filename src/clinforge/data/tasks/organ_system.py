@@ -1,27 +1,22 @@
 """English finding -> organ system, on findings of unseen families."""
 
-from collections import Counter
-from collections.abc import Iterator
-from importlib.resources import files
-from typing import ClassVar, Literal
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from clinforge.data.families import family_ids, similar_links
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
+from clinforge.data.words import modifiers_en
 from clinforge.knowledge.graphs.hpo import Hpo, load_hpo
 from clinforge.records import Lang
 
-_COMMON = frozenset(
-    "abnormal abnormality abnormalities absent anomaly aplasia bilateral congenital decreased duplication dysplasia "
-    "elevated enlarged function functional hypoplasia hypoplastic impaired increased level levels morphology multiple "
-    "partial physiology prolonged recurrent reduced severe short small unilateral upper lower left right with "
-    "mild moderate progressive episodic broad narrow thick thin large long".split()
-)
 _RARE_STEM = 20
 _ALIKE = 0.6
 """Below 0.6, chains of one-word names join half of all findings into one family (measured)."""
@@ -38,8 +33,8 @@ class OrganSystem(TaskSettings):
     max_characters: int = Field(default=60, ge=10)
     """Findings with longer names are left out."""
 
-    purpose: ClassVar[Literal["claim"]] = "claim"
-    about: ClassVar[dict[Lang, str]] = {
+    purpose: ClassVar[Purpose] = "claim"
+    about: ClassVar[Mapping[Lang, str]] = {
         "en": "Findings of families never seen in training.",
         "zh": "训练中从未出现过的体征家族。",
     }
@@ -127,4 +122,4 @@ def finding_families(hpo: Hpo, found: dict[str, str]) -> dict[str, str]:
 
 def name_stems(name: str) -> frozenset[str]:
     """First six letters of the words that tell one finding from another."""
-    return frozenset(w[:6] for w in re.findall(r"[a-z]+", name.lower()) if len(w) >= 3 and w not in _COMMON)
+    return frozenset(w[:6] for w in re.findall(r"[a-z]+", name.lower()) if len(w) >= 3 and w not in modifiers_en())

@@ -18,7 +18,7 @@ from clinforge.data.deleak import stems
 from clinforge.data.draw import digest, ordered
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import SPLITS
-from clinforge.data.tasks.base import Apart, Case, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
 from clinforge.knowledge.graphs.hpo import ROOT, Hpo, RareDisease, load_hpo
 from clinforge.records import Lang, Split
@@ -50,8 +50,8 @@ class RareDiseaseTask(TaskSettings):
     num_test: int = Field(default=100, ge=0)
     num_diseases: int = Field(default=50, ge=2 * NUM_OPTIONS)
 
-    purpose: ClassVar[Literal["recall"]] = "recall"
-    about: ClassVar[dict[Lang, str]] = {
+    purpose: ClassVar[Purpose] = "recall"
+    about: ClassVar[Mapping[Lang, str]] = {
         "en": "Same disease, other source: taught from Orphanet, tested on OMIM. Recall, not generalisation.",
         "zh": "同一疾病，不同来源：以 Orphanet 训练，以 OMIM 测试。属于记忆，不代表泛化。",
     }
@@ -81,7 +81,10 @@ class RareDiseaseTask(TaskSettings):
         first = [pair for pair in usable if pair.omim.id in _ALWAYS]
         rest = ordered((pair for pair in usable if pair.omim.id not in _ALWAYS), seed, "rare")
         pool = [*first, *rest][: self.num_diseases]
-        dropped = {"too few findings that do not name it": len(pairs) - len(usable), "not needed": len(usable) - len(pool)}
+        dropped = {
+            "too few findings that do not name it": len(pairs) - len(usable),
+            "not needed": len(usable) - len(pool),
+        }
         lineage.record(self.label, "facts", self.model_dump(), (len(pairs), len(pool)), dropped)
         profiles = {pair.name: frozenset(_names(hpo, {*pair.orpha.terms, *pair.omim.terms})) for pair in pool}
         cases: list[Case] = []
@@ -99,9 +102,7 @@ class RareDiseaseTask(TaskSettings):
         return finish(self, kept, seed, lineage)
 
     def _askable(self, hpo: Hpo, pair: Pair) -> bool:
-        return all(
-            len(_clean_terms(hpo, pair, disease)) >= _FEWEST_TERMS for disease in (pair.orpha, pair.omim)
-        )
+        return all(len(_clean_terms(hpo, pair, disease)) >= _FEWEST_TERMS for disease in (pair.orpha, pair.omim))
 
 
 def disease_pairs(hpo: Hpo) -> list[Pair]:
