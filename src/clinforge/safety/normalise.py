@@ -15,7 +15,7 @@ _GAP = re.compile(r"\s+")
 _INSIDE_CHINESE = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
 _BESIDE_CHINESE = re.compile(rf"(?<=[{_CJK}])\s+|\s+(?=[{_CJK}])")
 _LINE = re.compile(r"[^\S\n]*\n\s*")
-_PUNCTUATION = str.maketrans("’‘`´“”、。；：！？，（）【】—–‐‑", "''''\"\",.;:!?,()()----")
+_PUNCTUATION = str.maketrans("’‘`´“”。；：！？，（）【】—–‐‑", "''''\"\".;:!?,()()----")
 _SIMPLE_FALLBACK = str.maketrans(
     "胸痛壓迫頭暈嘔吐氣難無沒發燒熱殺車禍傷過喉嚨腫緊腦側齒話說歪臉斷續孕婦懷產後嬰兒藥農誤劇驟歲個",
     "胸痛压迫头晕呕吐气难无没发烧热杀车祸伤过喉咙肿紧脑侧齿话说歪脸断续孕妇怀产后婴儿药农误剧骤岁个",

@@ -18,7 +18,7 @@ from clinforge.safety.terms import Phrase, Span, find_any, phrase, read_table
 
 BACK, AHEAD = 120, 36
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$|[^\x00-\x7f])|[!?;]|\n")
-_LIST = re.compile(r"[,/]|\band\b|\bor\b|\bnor\b|和|或|及|与|跟|以及")
+_LIST = re.compile(r"[,、/]|\band\b|\bor\b|\bnor\b|和|或|及|与|跟|以及")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def is_past(around: Place) -> bool:
     headings = ("既往", "past medical history", "history of", "pmh")
     if any(word in around.before for word in headings) and not find_any(cues["current"], around.before):
         return True
-    return bool(find_any(cues["after"], around.after[:24]))
+    return bool(find_any(cues["after"], around.after))
 
 
 def is_family(around: Place) -> bool:
@@ -117,8 +117,8 @@ def _reaches(between: str, *, strong: bool) -> bool:
     words = between.strip(" :,")
     for item in sorted(cues["light"], key=lambda item: -len(item.text)):
         words = _without(words, item)
-    if not words.strip(" ,/"):
-        return "," not in between or strong or not words
+    if not words.strip(" ,、/"):
+        return "," not in between or strong
     if find_any(cues["block"], words):
         return False
     items = [item.strip() for item in _LIST.split(words)]

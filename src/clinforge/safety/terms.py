@@ -20,6 +20,7 @@ class Phrase:
 
     text: str
     open_end: bool
+    unless_followed: tuple[str, ...] = ()
 
     def spans(self, text: str) -> Iterator[Span]:
         """Every place of the phrase in a text, in order."""
@@ -27,7 +28,7 @@ class Phrase:
         start = text.find(self.text)
         while start >= 0:
             end = start + len(self.text)
-            if not latin or self._whole(text, start, end):
+            if (not latin or self._whole(text, start, end)) and not text.startswith(self.unless_followed, end):
                 yield start, end
             start = text.find(self.text, end)
 
@@ -38,8 +39,9 @@ class Phrase:
 
 
 def phrase(text: str) -> Phrase:
-    """Read a phrase as the tables write it, with `*` for any ending."""
-    return Phrase(text.rstrip("*"), open_end=text.endswith("*"))
+    """Read a phrase as the tables write it: `word*` with any ending, `word!next` unless `next` follows."""
+    literal, *unless_followed = text.split("!")
+    return Phrase(literal.rstrip("*"), literal.endswith("*"), tuple(unless_followed))
 
 
 def find_any(phrases: Sequence[Phrase], text: str) -> list[Span]:
