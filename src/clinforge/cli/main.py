@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"clinforge.cli.{name}")
         verb = verbs.add_parser(module.NAME, help=module.HELP, description=module.HELP)
         module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+        verb.set_defaults(handler=module.run)
     return parser
 
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     parsed = build_parser().parse_args(arguments)
     try:
-        return parsed.run(parsed)
+        return parsed.handler(parsed)
     except UserError as error:
         print(f"clinforge: {error}", file=sys.stderr)
         return 2

@@ -31,7 +31,7 @@ def answer_with_baselines(
     for task in sorted({task_key(sample) for sample in test if sample.options}):
         questions = [sample for sample in test if task_key(sample) == task and sample.options]
         examples = [sample for sample in training if task_key(sample) == task and sample.options]
-        for system, choose in _baselines(questions, examples, lookups.get(questions[0].task)).items():
+        for system, choose in _baselines(questions, examples, lookups.get(task_key(questions[0]))).items():
             scores += [_score(sample, system, choose(sample)) for sample in questions]
     return scores
 

@@ -49,7 +49,14 @@ class Exam:
     training: Sequence[Sample] = ()
     tasks: Sequence[TaskInfo] = ()
     lookups: Mapping[str, Lookup] = field(default_factory=dict[str, Lookup])
-    """Sample.task -> a knowledge base's answer."""
+    """Task (by `task_key`) -> a knowledge base's answer."""
+    asked: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """System -> tasks it is asked; a system that is not named here is asked everything."""
+
+    def questions_for(self, system: str, samples: Sequence[Sample]) -> list[Sample]:
+        """The samples a system is asked."""
+        tasks = self.asked.get(system)
+        return [sample for sample in samples if tasks is None or task_key(sample) in tasks]
 
 
 def evaluate(
@@ -69,7 +76,7 @@ def evaluate(
     key = _key(samples, settings)
     scores: list[Score] = []
     for system, build in systems.items():
-        asking = partial(_ask, build, samples, system, settings, progress)
+        asking = partial(_ask, build, exam.questions_for(system, samples), system, settings, progress)
         scores += _kept(folder / f"scores-{system}-{key}.jsonl", asking)
     progress("baselines", 0, 1)
     scores += answer_with_baselines(samples, exam.training, exam.lookups)
@@ -177,7 +184,10 @@ def _chances(samples: Sequence[Sample]) -> dict[str, float]:
 
 def _calibrations(table: Table, systems: Iterable[str], settings: EvaluateSettings) -> tuple[Calibration, ...]:
     found = [
-        calibrate(columns[system], task, system, settings) for task, columns in table.items() for system in systems
+        calibrate(columns[system], task, system, settings)
+        for task, columns in table.items()
+        for system in systems
+        if system in columns
     ]
     return tuple(one for one in found if one is not None)
 
@@ -198,7 +208,11 @@ def _answers(shown: Sequence[Sample], table: Table, systems: Iterable[str]) -> t
             task=task_key(sample),
             prompt=sample.prompt[-1].content,
             target=sample.answer,
-            answers={system: table[task_key(sample)][system][sample.id].prediction for system in systems},
+            answers={
+                system: table[task_key(sample)][system][sample.id].prediction
+                for system in systems
+                if system in table[task_key(sample)]
+            },
         )
         for sample in shown
     )

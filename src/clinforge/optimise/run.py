@@ -7,8 +7,8 @@ from typing import Any
 
 from clinforge.artifacts import write_json
 from clinforge.errors import StageError
-from clinforge.model.llama_cpp import LlamaCppModel
-from clinforge.model.template import TEMPLATE_FILE
+from clinforge.model.llama_cpp import LlamaCppEngine
+from clinforge.model.template import TEMPLATE_FILE, ChatTemplate
 from clinforge.model.transformers import ChatTokenizer, load_merged
 from clinforge.optimise.gguf import adapter_to_gguf, base_to_gguf
 from clinforge.optimise.parity import Agreement, compare, greedy_paths, load_adapter, next_token_logprobs
@@ -47,8 +47,8 @@ def export(
     )
     agreements = [compare("merged", next_token_logprobs(merged), paths, settings.merged_tolerance)]
     progress("do they agree?", 4, 5)
-    with LlamaCppModel.open(folder) as engine:
-        agreements.append(compare("gguf", engine.next_logprobs, paths, settings.gguf_tolerance))
+    engine = LlamaCppEngine(folder / "base.gguf", ChatTemplate.load(folder), {"adapter": folder / "adapter.gguf"})
+    agreements.append(compare("gguf", engine.model("adapter").next_logprobs, paths, settings.gguf_tolerance))
     progress("export", 5, 5)
     _refuse_disagreement(agreements)
     parity = [agreement.model_dump() for agreement in agreements]
