@@ -122,6 +122,18 @@ def test_a_custom_file_is_asked_beside_the_exam(exam, systems, tmp_path):
     assert f"{path}:2" in found.faults[0]
 
 
+def test_a_custom_file_may_hold_choices_and_free_text(systems, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(
+        '{"id":"a","prompt":"Which?","choices":["x","yy"],"answer":0}\n{"id":"b","prompt":"q","reference":"r"}'
+    )
+    found = evaluate(Exam(), systems, SETTINGS.model_copy(update={"tasks": (path,)}), tmp_path)
+    assert [(one.info.name, one.metric, one.n) for one in found.comparisons] == [
+        ("mine.en", "accuracy", 1),
+        ("mine-text.en", "f1", 1),
+    ]
+
+
 def test_nothing_to_ask_is_an_error(systems, tmp_path):
     with pytest.raises(InputError, match="Nothing to evaluate"):
         evaluate(Exam(), systems, SETTINGS, tmp_path)
@@ -180,3 +192,15 @@ def test_only_claims_share_in_the_correction():
 def test_advice_and_departments_of_the_fixture_differ():
     assert department(0).options
     assert not advice(0).options
+
+
+def test_a_gain_that_does_not_survive_the_correction_is_null():
+    rows = [row("tuned", number, number < 30) for number in range(60)]
+    rows += [row("base", number, 8 <= number < 31) for number in range(60)]
+    other = [score.model_copy(update={"task": "u.en"}) for score in rows]
+    (alone,) = compare(rows, [INFO], {}, SETTINGS)
+    both = compare(rows + other, [INFO, INFO.model_copy(update={"name": "u.en"})], {}, SETTINGS)
+    assert alone.differences[0].p_value == pytest.approx(2 * 10 / 2**9)
+    assert alone.differences[0].verdict == "better"
+    assert both[0].differences[0].difference.low > 0
+    assert both[0].differences[0].verdict == "no difference shown"

@@ -153,3 +153,10 @@ def test_questions_that_stand_and_fall_together_widen_the_interval():
 def test_one_family_says_nothing_about_variation():
     found = ours.cluster_bootstrap([1.0, 1.0], ["a", "a"], level=0.95, resamples=100, seed=0)
     assert (found.low, found.high) == (-1, 1)
+
+
+def test_every_question_counts_the_same_whatever_the_size_of_its_family():
+    values = [0.0] * 60 + [1.0] * 40
+    families = ["a"] * 30 + ["b"] * 30 + list("cdefghijkl") * 4
+    found = ours.cluster_bootstrap(values, families, level=0.5, resamples=1000, seed=0)
+    assert found.low <= found.value == 0.4 <= found.high  # the mean of family means would be 0.83

@@ -32,7 +32,9 @@ def write_report(report: RunReport, folder: Path) -> None:
 def render_report(report: RunReport) -> str:
     """The page as one HTML text."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(percent=percent, points=points, p_value=p_value, decimal=decimal, span=span)
+    environment.filters.update(
+        percent=percent, points=points, p_value=p_value, decimal=decimal, span=span, level=level, short=short
+    )
     page = environment.from_string(_resource("page.html.jinja"))
     results = report.evaluation
     return page.render(
@@ -44,7 +46,6 @@ def render_report(report: RunReport) -> str:
         version=__version__,
         report=report,
         css=Markup(_resource("page.css")),  # noqa: S704 -- our own file
-        level=f"{100 * results.level:g}\N{NO-BREAK SPACE}%",
         systems=list(dict.fromkeys(one.system for task in results.comparisons for one in task.systems)),
         cards=[_card(task) for task in results.comparisons if task.info.kind == "claim"],
         by_system={task.info.name: {one.system: one for one in task.systems} for task in results.comparisons},
@@ -106,6 +107,18 @@ def percent(value: float) -> str:
 def span(interval: Interval) -> str:
     """An interval in percent without the sign, e.g. 65.1–75.1."""
     return f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
+
+
+def level(value: float) -> str:
+    """0.95 -> 95 %."""
+    return f"{100 * value:g}\N{NO-BREAK SPACE}%"
+
+
+def short(value: object) -> object:
+    """A measured number without digits that mean nothing; anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def points(value: float) -> str:

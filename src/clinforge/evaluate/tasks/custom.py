@@ -39,7 +39,10 @@ class _FieldError(ValueError):
 def read_custom(path: Path) -> tuple[list[Sample], list[str]]:
     """Read a custom file: (samples, one fault per row set aside).
 
-    The file's name without its ending becomes the task. Raises InputError if no row is usable.
+    The file's name without its ending becomes the task; where a file holds both forms, its free-text rows become a
+    task of their own (NAME-text), because a share of right choices and a mean F1 have no common scale.
+
+    Raises InputError if no row is usable.
     """
     faults: list[str] = []
     samples: dict[str, Sample] = {}
@@ -61,7 +64,13 @@ def read_custom(path: Path) -> tuple[list[Sample], list[str]]:
         )
     chinese = sum(bool(re.search("[\u4e00-\u9fff]", sample.prompt[-1].content)) for sample in samples.values())
     lang: Lang = "zh" if 2 * chinese > len(samples) else "en"  # one for the file, so that it stays one task
-    return [sample.model_copy(update={"lang": lang}) for sample in samples.values()], faults
+    mixed = len({bool(sample.options) for sample in samples.values()}) > 1
+    return [
+        sample.model_copy(
+            update={"lang": lang, "task": f"{path.stem}-text" if mixed and not sample.options else path.stem}
+        )
+        for sample in samples.values()
+    ], faults
 
 
 def _sample(raw: dict[str, Any], *, task: str, source: str) -> Sample:
