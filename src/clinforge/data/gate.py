@@ -150,7 +150,7 @@ def _texts(candidate: Candidate) -> Iterator[Fault]:
 def _text_keys(sample: Sample) -> list[tuple[str, ...]]:
     """The prompt's text, and what was filled into the wording, both without case, width and punctuation."""
     text = sample.prompt[-1].content
-    keys = [(_plain(text),)]
+    keys: list[tuple[str, ...]] = [(_plain(text),)]
     prompt = all_prompts().get(sample.template_id)
     if prompt:
         pattern = re.sub(r"\\\{\w+\\\}", "(.*)", re.escape(prompt.text))
