@@ -25,7 +25,7 @@ def our_name(department: str) -> str | None:
 
 
 def only_department(names: Iterable[str]) -> tuple[str | None, str]:
-    """(department, '') when the names mean exactly one of ours, else (None, reason). General names count for nothing."""
+    """(department, '') when the names mean exactly one of ours, else (None, reason); general names do not count."""
     merge, general = _tables()
     specific = {part.strip() for name in names for part in name.split("；")} - general
     if not specific:

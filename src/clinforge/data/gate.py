@@ -22,6 +22,8 @@ from clinforge.records import Fact, Record, Sample
 
 _SHOWN_ROWS = 20
 _SIGMAS = 5
+_FEWEST_TO_JUDGE = 10
+"""Of fewer samples nothing can be said about which answer prevails."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _texts(candidate: Candidate) -> Iterator[Fault]:
 def _text_keys(sample: Sample) -> list[tuple[str, ...]]:
     """The prompt's text, and what was filled into the wording, both without case, width and punctuation."""
     text = sample.prompt[-1].content
-    keys = [(_plain(text),)]
+    keys: list[tuple[str, ...]] = [(_plain(text),)]
     prompt = all_prompts().get(sample.template_id)
     if prompt:
         pattern = re.sub(r"\\\{\w+\\\}", "(.*)", re.escape(prompt.text))
@@ -220,7 +222,7 @@ def _balance(candidate: Candidate) -> Iterator[Fault]:
             shares += (("position of the answer", positions, bound),)
         for noun, counts, bound in shares:
             count = counts.most_common(1)[0][1]
-            if len(group) >= 1 / candidate.max_answer_share + 1 and count > max(1, bound * len(group)):
+            if len(group) >= _FEWEST_TO_JUDGE and count > bound * len(group):
                 reason = (
                     f"one {noun} is right in {count} of {len(group)} {group[0].split} samples of {label_of(group[0])}"
                 )

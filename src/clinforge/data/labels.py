@@ -12,7 +12,7 @@ _LANGUAGES: tuple[Lang, ...] = ("en", "zh")
 
 
 def labels(samples: Iterable[Sample]) -> dict[str, dict[str, Any]]:
-    """Language -> {"diagnoses": {disease taught: department}, "departments": [...]}; `samples` are the training rows."""
+    """Language -> {"diagnoses": {disease: department}, "departments": [...]}; `samples` are the training rows."""
     taught = {(sample.lang, sample.answer) for sample in samples if sample.task == "diagnosis"}
     found: dict[str, dict[str, Any]] = {}
     for lang in _LANGUAGES:

@@ -24,7 +24,7 @@ class Step(Record):
     params_hash: str
     taken: int
     given: int
-    dropped: dict[str, int] = {}
+    dropped: dict[str, int]
 
 
 class Lineage:

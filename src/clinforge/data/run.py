@@ -55,7 +55,8 @@ def _write(folder: Path, samples: Sequence[Sample], facts: Iterable[Fact], linea
     for split in SPLITS:
         rows = sorted((sample for sample in samples if sample.split == split), key=lambda sample: sample.id)
         write_jsonl(folder / f"{split}.jsonl", rows)
-    write_jsonl(folder / FACTS_FILE, sorted(facts, key=lambda fact: fact.id))
+    by_id = {fact.id: fact for fact in facts}
+    write_jsonl(folder / FACTS_FILE, [by_id[fact_id] for fact_id in sorted(by_id)])
     write_jsonl(folder / LINEAGE_FILE, lineage.steps)
 
 

@@ -1,7 +1,7 @@
 """Find identifiers that have a shape.
 
 Covers: Chinese identity cards (18 characters with a possible date of birth), Chinese mobile and landline numbers, US
-phone and social security numbers, e-mail addresses, and record numbers that stand behind a label (住院号, 病案号, MRN, ...).
+phone and social security numbers, e-mail addresses, and record numbers that stand behind a label (住院号, MRN, ...).
 Full-width digits are read as digits.
 
 Does not cover: names, addresses, dates, ages, licence plates, unlabelled record numbers, numbers written in words, or

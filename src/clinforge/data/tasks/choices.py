@@ -10,11 +10,17 @@ NUM_OPTIONS = 4
 
 
 def four_options(
-    answer: str, shown: Iterable[str], profiles: Mapping[str, frozenset[str]], lang: Lang, *parts: object
+    answer: str,
+    shown: Iterable[str],
+    profiles: Mapping[str, frozenset[str]],
+    lang: Lang,
+    *parts: object,
+    nearest: int | None = None,
 ) -> tuple[str, ...] | None:
     """The answer and three other names of `profiles` (name -> its findings), in an order fixed by `parts`.
 
     Symmetric de-leak: no option's name shares a stem with a finding shown, the answer's as little as the others'.
+    With `nearest` the others are drawn from the so many that have most of the findings shown.
     No other option has all the findings shown, so there is one right answer. None if the case cannot be asked so.
     """
     shown = frozenset(shown)
@@ -28,5 +34,9 @@ def four_options(
     ]
     if len(others) < NUM_OPTIONS - 1:
         return None
-    chosen = ordered(others, "distractors", *parts, answer, *sorted(shown))[: NUM_OPTIONS - 1]
+    drawn = ordered(others, "distractors", *parts, answer, *sorted(shown))
+    if nearest:
+        alike = sorted(drawn, key=lambda name: -len(shown & profiles[name]))[:nearest]
+        drawn = [name for name in drawn if name in alike]
+    chosen = drawn[: NUM_OPTIONS - 1]
     return tuple(ordered((answer, *chosen), "positions", *parts, *sorted(shown)))

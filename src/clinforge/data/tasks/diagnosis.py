@@ -22,6 +22,8 @@ from clinforge.records import Fact, Lang, Split
 _SIZES = (3, 4)
 _SEX: dict[Lang, dict[str, str]] = {"en": {"male": "male", "female": "female"}, "zh": {"male": "男", "female": "女"}}
 _NO_TEST: dict[Lang, str] = {"en": "not available", "zh": "未做"}
+_NEAREST = 6
+"""The wrong options are drawn from the six diseases that fit best: a differential diagnosis, not a lottery."""
 _MILD = 0.4
 """Values are drawn from the first two fifths beyond the reference range: abnormal, not extreme."""
 SOURCE = "faker_healthcare"
@@ -84,7 +86,7 @@ class Diagnosis(TaskSettings):
     def _case(
         self, disease: CommonDisease, shown: tuple[str, ...], profiles: Mapping[str, frozenset[str]], seed: int
     ) -> Case | None:
-        options = four_options(disease.name, shown, profiles, self.lang, seed)
+        options = four_options(disease.name, shown, profiles, self.lang, seed, nearest=_NEAREST)
         if options is None:
             return None
         result, measured = self._measurement(disease, shown, seed)
