@@ -20,10 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with base/ a/ b/ (Hugging Face, PEFT) and base.gguf a.gguf b.gguf."""
     import torch
+    from clinforge.model.catalogue import base_folder
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
-
-    from clinforge.model.catalogue import base_folder
 
     source, out = base_folder("smollm2-135m-instruct"), tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
@@ -38,7 +37,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
             shutil.copy(source / name, out / "base" / name)
         for name in ("a", "b"):
-            lora = LoraConfig(r=8, lora_alpha=64, target_modules=["q_proj", "v_proj", "up_proj"], init_lora_weights=False)
+            lora = LoraConfig(
+                r=8, lora_alpha=64, target_modules=["q_proj", "v_proj", "up_proj"], init_lora_weights=False
+            )
             get_peft_model(LlamaForCausalLM.from_pretrained(out / "base"), lora).save_pretrained(out / name)
     _convert("convert_hf_to_gguf.py", out / "base", "--outfile", out / "base.gguf", "--outtype", "f16")
     for name in ("a", "b"):

@@ -69,7 +69,10 @@ def test_a_mix_of_adapters_answers_as_each_alone(
 
 def test_every_request_names_every_adapter(engine: LlamaCppEngine) -> None:
     scales = [engine.request(name, "x", GREEDY)["lora"] for name in (None, "a")]
-    assert scales == [[{"id": 0, "scale": 0.0}, {"id": 1, "scale": 0.0}], [{"id": 0, "scale": 1.0}, {"id": 1, "scale": 0.0}]]
+    assert scales == [
+        [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 0.0}],
+        [{"id": 0, "scale": 1.0}, {"id": 1, "scale": 0.0}],
+    ]
 
 
 def test_an_unknown_adapter_is_refused(engine: LlamaCppEngine) -> None:

@@ -183,7 +183,7 @@ class LlamaCppModel:
                 return
         raise StageError("The engine ended an answer without saying why.")
 
-    def score(self, conversations: Sequence[Conversation], options: Sequence[Sequence[str]]) -> list[OptionScores]:
+    def score(self, conversations: Sequence[Conversation], options: Sequence[Sequence[str]]) -> list[OptionScores]:  # noqa: ARG002
         """Not possible here: the engine does not report the log-probability of a given text. See `choose`."""
         raise StageError("The embedded engine cannot weigh given texts; use `choose`, or the transformers model.")
 
@@ -225,7 +225,7 @@ class LlamaCppModel:
 
 def _start(base: Path, adapters: list[Path], settings: LlamaCppSettings) -> Any:  # noqa: ANN401 -- xllamacpp has no types
     try:
-        import xllamacpp  # noqa: PLC0415 -- a heavy part, loaded when used
+        import xllamacpp
     except ImportError:
         raise MissingError("xllamacpp is not installed.", hint="pip install 'clinforge[serve]'") from None
     engine = cast("Any", xllamacpp)

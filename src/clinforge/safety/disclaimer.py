@@ -1,8 +1,8 @@
 """The disclaimer and the AI label that stand on every answer.
 
-The label follows the Measures for Labelling AI-generated Synthetic Content (《人工智能生成合成内容标识办法》, in force since
-2025-09-01): words that a person sees, and metadata that a program reads. It says what was generated and by what; it
-does not watermark the text, so a copy without the label cannot be recognised.
+The label follows the Measures for Labelling AI-generated Synthetic Content (《人工智能生成合成内容标识办法》,
+in force since 2025-09-01): words that a person sees, and metadata that a program reads. It says what was
+generated and by what; it does not watermark the text, so a copy without the label cannot be recognised.
 """
 
 from clinforge import __version__

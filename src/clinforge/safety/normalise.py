@@ -57,7 +57,7 @@ _SPACES = {"\x00": "", "\r": "\n", "\x0b": "\n", "\x0c": "\n", "\x85": "\n", "\u
 @functools.cache
 def _simplifier() -> Callable[[str], str]:
     try:
-        import opencc  # noqa: PLC0415 -- optional
+        import opencc
     except ImportError:
         return lambda text: text.translate(_SIMPLE_FALLBACK)
     return cast("Callable[[str], str]", cast("Any", opencc).OpenCC("t2s").convert)

@@ -1,4 +1,4 @@
-"""Find the words and numbers that rules speak of. Literal search only, so the work grows with the text and no faster."""
+"""Find the words and numbers that rules speak of. Literal search only: work linear in the text."""
 
 import functools
 import re

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from pydantic import Field
+
 from clinforge.records import Lang, Record
 from clinforge.safety.normalise import is_chinese, readings
 from clinforge.safety.scope import lowering
@@ -34,7 +36,7 @@ class Triage(Record):
     rules: tuple[str, ...] = ()
     lang: Lang = "en"
     """Language of the text: which advice to show first."""
-    advice: dict[Lang, str] = {}
+    advice: dict[Lang, str] = Field(default_factory=dict)
     """Advice by language, the text's own language first; empty when no rule matched."""
 
     @property
@@ -82,7 +84,7 @@ def triage(text: str) -> Triage:
 
 
 def triage_all(texts: Iterable[str]) -> Triage:
-    """The most urgent verdict on several texts, judged apart: what is said later never takes back what was said before."""
+    """The most urgent verdict on several texts, judged apart: a later one never takes back an earlier one."""
     verdicts = [triage(text) for text in texts] or [Triage()]
     return min(reversed(verdicts), key=lambda verdict: verdict.level or EMERGENCY_LEVEL + 9)
 

@@ -43,6 +43,9 @@ class Department(TaskSettings):
     max_characters: int = Field(default=8, ge=2)
     """Symptoms with longer names are left out."""
 
+    num_departments: int = Field(default=20, ge=2, le=20)
+    """How many departments are answers: the first of the table, which lists those with most diseases first. Each one
+    costs its name's tokens in every question."""
     num_symptoms: int = Field(default=4, ge=_FEWEST, le=12)
     """Most symptoms shown in a case; more of them make the task easier and the prompt longer."""
     max_share: float = Field(default=0.03, gt=0, le=1)
@@ -95,11 +98,16 @@ class Department(TaskSettings):
             )
             if department is None:
                 dropped[reason] += 1
+            elif department not in self._options():
+                dropped["department not used"] += 1
             elif len(symptoms) < _FEWEST:
                 dropped[f"fewer than {_FEWEST} short, telling symptoms"] += 1
             else:
                 usable[name] = Usable(disease, department, symptoms)
         return usable, dropped
+
+    def _options(self) -> tuple[str, ...]:
+        return all_departments()[: self.num_departments]
 
     def _case(self, row: Usable, family: str, split: Split, draw: tuple[int, int]) -> Case:
         name = row.disease.name
@@ -109,7 +117,7 @@ class Department(TaskSettings):
             family=family,
             values=(("symptoms", "、".join(text for _, text in chosen)),),
             answer=row.department,
-            options=all_departments(),
+            options=self._options(),
             facts=(
                 *(fact(name, DEPARTMENT, source_name, "zh", "cmekg") for source_name in row.disease.departments),
                 *(fact(name, predicate, text, "zh", "cmekg") for predicate, text in chosen),
