@@ -37,7 +37,9 @@ def recipe_page() -> str:
         parts.append(f"\n## {path or 'top level'}\n\n{(model.__doc__ or '').strip()}\n\n")
         parts.append("| key | type | default | meaning |\n|---|---|---|---|\n")
         for name, field in model.model_fields.items():
-            parts.append(f"| `{name}` | {kind(field.annotation)} | {default(field)} | {one_line(field.description)} |\n")
+            parts.append(
+                f"| `{name}` | {kind(field.annotation)} | {default(field)} | {one_line(field.description)} |\n"
+            )
     return "".join(parts)
 
 

@@ -28,7 +28,7 @@ def test_a_broken_row_names_file_line_and_field(tmp_path, line, named):
 
 
 def test_a_file_that_is_not_utf8_says_so(tmp_path):
-    (tmp_path / "f.jsonl").write_bytes("{\"id\": \"肺炎\"}".encode("gb18030"))
+    (tmp_path / "f.jsonl").write_bytes('{"id": "肺炎"}'.encode("gb18030"))
     with pytest.raises(InputError, match="UTF-8"):
         list(read_jsonl(tmp_path / "f.jsonl", Fact))
 

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -62,7 +62,7 @@ def write_artifact(
     parents: Mapping[str, str],
     *,
     keep_partial: bool = False,
-) -> Iterator[tuple[Path, dict[str, Any]]]:
+) -> Generator[tuple[Path, dict[str, Any]]]:
     """Make an artifact: yields (folder to write into, notes to fill); renames into place when the block ends.
 
     If the block raises, the artifact's place is untouched. With `keep_partial` what an interrupted run of the

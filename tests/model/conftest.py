@@ -20,9 +20,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with base/ a/ b/ (Hugging Face, PEFT) and base.gguf a.gguf b.gguf."""
     import torch
-    from clinforge.model.catalogue import base_folder
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
+
+    from clinforge.model.catalogue import base_folder
 
     source, out = base_folder("smollm2-135m-instruct"), tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)

@@ -1,6 +1,5 @@
 import itertools
 import json
-import os
 import shutil
 
 import pytest
@@ -109,7 +108,7 @@ def test_training_lowers_the_loss_and_peft_loads_the_folder_as_it_stands(tiny_mo
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), tmp_path)
     assert model.peft_config["default"].r == 4
     expected = {"adapter_config.json", "tokenizer.json", "trainer_log.jsonl", "training_loss.png", "tensorboard"}
-    assert expected <= set(os.listdir(tmp_path))
+    assert expected <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_naming_the_samples(tiny_model, tmp_path):

@@ -1,7 +1,7 @@
 """Progress on a terminal: one bar a stage, with the time left; plain lines where there is no terminal."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -57,7 +57,7 @@ class StageProgress:
 
 
 @contextmanager
-def stage_progress(console: Console) -> Iterator[StageProgress]:
+def stage_progress(console: Console) -> Generator[StageProgress]:
     """Bars while the block runs; plain lines if the console is not a terminal."""
     if not console.is_terminal:
         yield StageProgress(console, None)

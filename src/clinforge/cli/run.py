@@ -1,13 +1,13 @@
 """`clinforge run RECIPE [key=value ...]`."""
 
 import argparse
-import json
 from pathlib import Path
 
 from rich.console import Console
 
 from clinforge import config
 from clinforge.cli.progress import stage_progress
+from clinforge.model.catalogue import terms_of
 from clinforge.recipe import Recipe
 
 NAME = "run"
@@ -32,10 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
     from clinforge.cli.table import print_comparison
 
     console = Console(stderr=arguments.json)
+    if terms := terms_of(recipe.model.base):
+        console.print(terms, style="yellow")
     with stage_progress(console) as progress:
         result = pipeline.run(recipe, progress)
     if arguments.json:
-        print(json.dumps(result.summary(), ensure_ascii=False))
+        print(result.report.model_dump_json())
         return 0
     print_comparison(console, result.report)
     console.print(f"\nReport:  {result.folder / 'report' / 'report.html'}")

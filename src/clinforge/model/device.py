@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any, Literal
 
+NumberFormat = Literal["fp32", "bf16", "fp16"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -15,7 +16,7 @@ def pick_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def pick_precision(asked: Precision, device: str) -> Literal["fp32", "bf16", "fp16"]:
+def pick_precision(asked: Precision, device: str) -> NumberFormat:
     """`auto` takes bf16 where the hardware multiplies it natively (it then runs about twice as fast), else fp32."""
     import torch
 
@@ -29,7 +30,7 @@ def pick_precision(asked: Precision, device: str) -> Literal["fp32", "bf16", "fp
     return "fp32"
 
 
-def mixed_precision(device: str, precision: Literal["fp32", "bf16", "fp16"]) -> contextlib.AbstractContextManager[Any]:
+def mixed_precision(device: str, precision: NumberFormat) -> contextlib.AbstractContextManager[Any]:
     """Context in which matrix products run in the chosen format; weights and sums stay float32."""
     import torch
 

@@ -57,8 +57,7 @@ def _compile(source: str) -> jinja2.Template:
         raise jinja2.TemplateError(message)
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-    environment.globals["raise_exception"] = raise_exception
-    return environment.from_string(source)
+    return environment.from_string(source, globals={"raise_exception": raise_exception})
 
 
 def _token_text(token: str | dict[str, str]) -> str:

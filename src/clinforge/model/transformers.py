@@ -11,7 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from clinforge.errors import MissingError
 from clinforge.model.base import Sampling
-from clinforge.model.device import Precision, mixed_precision, pick_device, pick_precision
+from clinforge.model.device import NumberFormat, Precision, mixed_precision, pick_device, pick_precision
 from clinforge.model.template import ChatTemplate
 from clinforge.model.token_tree import grow_tree, supports_trees, tree_inputs
 from clinforge.records import Completion, Conversation, OptionScores
@@ -60,7 +60,7 @@ class TransformersModel:
     ) -> None:
         self.name = name or (adapter or folder).name
         self.device = pick_device()
-        self.precision = pick_precision(precision, self.device)
+        self.precision: NumberFormat = pick_precision(precision, self.device)
         self.max_tree_tokens = max_tree_tokens
         self.tokens = ChatTokenizer(folder)
         self.model = load_merged(folder, adapter).to(self.device).eval()

@@ -1,8 +1,8 @@
 """Checkpoint -> Bundle: the adapter, the merged model and GGUF files, shown to agree.
 
-    adapter ─┬▶ merged/       (Hugging Face folder)        ┐
-             ├▶ adapter.gguf, base.gguf (llama.cpp)        ├▶ parity.json
-             └▶ adapter/      (PEFT, as trained)           ┘
+adapter ─┬▶ merged/       (Hugging Face folder)        ┐
+         ├▶ adapter.gguf, base.gguf (llama.cpp)        ├▶ parity.json
+         └▶ adapter/      (PEFT, as trained)           ┘
 """
 
 from clinforge.optimise.settings import OptimiseSettings

@@ -8,14 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clinforge.artifacts import hash_file
 from clinforge.errors import MissingError, StageError
 from clinforge.model.catalogue import cache_folder
 from clinforge.records import content_hash
 
 
-def base_to_gguf(base: Path, fingerprint: str, gguf_type: str, target: Path) -> None:
+def base_to_gguf(base: Path, gguf_type: str, target: Path) -> None:
     """Convert a base model's folder; the result is kept in the cache, since every run of a base needs the same file."""
-    cached = cache_folder() / "gguf" / f"{content_hash([fingerprint, gguf_type])[:16]}.gguf"
+    cached = cache_folder() / "gguf" / f"{content_hash([_weights(base), gguf_type])[:16]}.gguf"
     cached.parent.mkdir(parents=True, exist_ok=True)
     with cached.with_suffix(".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -28,9 +29,12 @@ def base_to_gguf(base: Path, fingerprint: str, gguf_type: str, target: Path) -> 
 
 def adapter_to_gguf(adapter: Path, base: Path, target: Path) -> None:
     """Convert a LoRA adapter in PEFT's form; `base` is read for its config only."""
-    _run(
-        "convert_lora_to_gguf.py", "--base", str(base), "--outtype", "f32", "--outfile", str(target), str(adapter)
-    )
+    _run("convert_lora_to_gguf.py", "--base", str(base), "--outtype", "f32", "--outfile", str(target), str(adapter))
+
+
+def _weights(base: Path) -> list[str]:
+    """Hashes of a model's weights: two bases of one name never share a file."""
+    return [hash_file(path) for path in sorted(base.glob("*.safetensors"))]
 
 
 def _run(script: str, *arguments: str) -> None:

@@ -12,7 +12,6 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from clinforge.model.transformers import ChatTokenizer
-from clinforge.optimise.settings import OptimiseSettings
 from clinforge.records import Conversation, Record
 
 NextLogprobs = Callable[[list[int]], dict[int, float]]
@@ -98,5 +97,3 @@ def load_adapter(base: Any, adapter: Any) -> Any:  # noqa: ANN401 -- paths in, a
     """The adapter as PEFT loads it, not merged."""
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     return PeftModel.from_pretrained(model, str(adapter)).eval()
-
-

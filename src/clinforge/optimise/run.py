@@ -21,7 +21,6 @@ PARITY_FILE = "parity.json"
 
 def export(
     base: Path,
-    fingerprint: str,
     adapter: Path,
     prompts: Sequence[Conversation],
     settings: OptimiseSettings,
@@ -39,7 +38,7 @@ def export(
     merged.save_pretrained(folder / "merged")
     tokens.tokenizer.save_pretrained(folder / "merged")
     progress("GGUF", 2, 5)
-    base_to_gguf(base, fingerprint, settings.gguf_type, folder / "base.gguf")
+    base_to_gguf(base, settings.gguf_type, folder / "base.gguf")
     adapter_to_gguf(adapter, base, folder / "adapter.gguf")
     progress("do they agree?", 3, 5)
     paths = greedy_paths(

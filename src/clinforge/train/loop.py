@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from clinforge.errors import StageError
-from clinforge.model.device import mixed_precision, pick_precision
+from clinforge.model.device import NumberFormat, mixed_precision, pick_precision
 from clinforge.model.token_tree import tree_inputs
 from clinforge.train.batches import Batch, TokenisedSample, epoch_order, lay_out
 from clinforge.train.settings import TrainSettings
@@ -50,7 +50,7 @@ class Loop:
         self.device = device
         self.settings = settings
         self.folder = folder
-        self.precision = pick_precision(settings.precision, device)
+        self.precision: NumberFormat = pick_precision(settings.precision, device)
         self.state = State()
         self.parameters: dict[str, torch.nn.Parameter] = {
             name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad

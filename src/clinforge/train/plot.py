@@ -13,7 +13,9 @@ def plot_loss(history: Sequence[dict[str, float]], path: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(*zip(*train, strict=True), color="#9ab", linewidth=0.8, label="training, each step")
-    axes.plot([step for step, _ in train], _smooth([loss for _, loss in train]), color="#246", label="training, smoothed")
+    axes.plot(
+        [step for step, _ in train], _smooth([loss for _, loss in train]), color="#246", label="training, smoothed"
+    )
     if validation:
         axes.plot(*zip(*validation, strict=True), "o-", color="#c50", label="validation")
     axes.set(xlabel="step", ylabel="loss per supervised token (nats)", ylim=(0, None))
