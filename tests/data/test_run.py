@@ -149,3 +149,12 @@ def test_served_labels_are_the_diagnoses_taught(samples):
         assert set(found[lang]["diagnoses"]) == taught
         assert found[lang]["departments"]
     assert "心内科" in found["zh"]["departments"]
+
+
+def test_no_diagnosis_offered_is_ruled_out_by_the_patients_sex(samples):
+    sexes = {row.name: row.sex for lang in ("en", "zh") for row in load_healthcare(lang).values()}
+    words = {"female": "female,", "male": ": male,"}
+    for row in samples:
+        if row.task == "diagnosis" and row.lang == "en":
+            stated = next(sex for sex, word in words.items() if word in row.prompt[-1].content)
+            assert all(sexes[option] in (None, stated) for option in row.options)
