@@ -9,10 +9,11 @@ from clinforge.artifacts import hash_files
 from clinforge.config import parse
 from clinforge.data.gate import label_of
 from clinforge.data.labels import labels
-from clinforge.data.lineage import steps_of
+from clinforge.data.lineage import Lineage, steps_of
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
 from clinforge.data.settings import DataSettings
+from clinforge.data.tasks.department import Department
 from clinforge.data.tasks.organ_system import OrganSystem
 from clinforge.errors import ConfigError, GateError
 from clinforge.knowledge.graphs.healthcare import load_healthcare
@@ -44,10 +45,13 @@ def test_the_same_settings_give_the_same_bytes(run_folder, small, tmp_path):
     assert hash_files(tmp_path)["test.jsonl"] != first["test.jsonl"]
 
 
-def test_departments_are_not_tested_on_diseases_that_other_tasks_teach(samples, facts):
+def test_departments_are_not_tested_on_diseases_that_other_tasks_teach():
     known = {row.name for row in load_healthcare("zh").values()}
-    rows = [row for row in samples if row.task == "department" and row.split == "test"]
-    assert not known & {facts[fact_id].subject for row in rows for fact_id in row.fact_ids}
+    result = Department(num_train=1, num_validation=0, num_test=800)(0, Lineage())
+    subjects = {fact.id: fact.subject for fact in result.facts}
+    tested = {subjects[fact_id] for row in result.samples if row.split == "test" for fact_id in row.fact_ids}
+    assert len(tested) > 700
+    assert not known & tested
 
 
 def test_every_task_gives_exactly_what_was_asked(samples, small):
@@ -145,3 +149,12 @@ def test_served_labels_are_the_diagnoses_taught(samples):
         assert set(found[lang]["diagnoses"]) == taught
         assert found[lang]["departments"]
     assert "心内科" in found["zh"]["departments"]
+
+
+def test_no_diagnosis_offered_is_ruled_out_by_the_patients_sex(samples):
+    sexes = {row.name: row.sex for lang in ("en", "zh") for row in load_healthcare(lang).values()}
+    words = {"female": "female,", "male": ": male,"}
+    for row in samples:
+        if row.task == "diagnosis" and row.lang == "en":
+            stated = next(sex for sex, word in words.items() if word in row.prompt[-1].content)
+            assert all(sexes[option] in (None, stated) for option in row.options)

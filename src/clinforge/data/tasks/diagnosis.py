@@ -22,6 +22,8 @@ from clinforge.records import Fact, Lang, Split
 _SIZES = (3, 4)
 _SEX: dict[Lang, dict[str, str]] = {"en": {"male": "male", "female": "female"}, "zh": {"male": "男", "female": "女"}}
 _NO_TEST: dict[Lang, str] = {"en": "not available", "zh": "未做"}
+_UNITS_ZH = {"breaths/min": "次/分", "bpm": "次/分"}
+"""The source gives units in English only."""
 _NEAREST = 6
 """The wrong options are drawn from the six diseases that fit best: a differential diagnosis, not a lottery."""
 _MILD = 0.4
@@ -68,7 +70,7 @@ class Diagnosis(TaskSettings):
         by_code = {disease.icd10: disease for disease in everything.values()}
         pool = [by_code[code] for code in ordered(by_code, seed, "diagnosis")[: self.num_diseases]]
         lineage.record(self.label, "facts", self.model_dump(), (len(everything), len(pool)), {})
-        profiles = {disease.name: frozenset(disease.symptoms) for disease in pool}
+        profiles = {disease: frozenset(disease.symptoms) for disease in pool}
         candidates = [
             (disease, shown)
             for disease in pool
@@ -84,14 +86,20 @@ class Diagnosis(TaskSettings):
         return finish(self, kept, seed, lineage)
 
     def _case(
-        self, disease: CommonDisease, shown: tuple[str, ...], profiles: Mapping[str, frozenset[str]], seed: int
+        self,
+        disease: CommonDisease,
+        shown: tuple[str, ...],
+        profiles: Mapping[CommonDisease, frozenset[str]],
+        seed: int,
     ) -> Case | None:
-        options = four_options(disease.name, shown, profiles, self.lang, seed, nearest=_NEAREST)
+        sex = disease.sex or pick(("female", "male"), seed, "sex", disease.icd10, *shown)
+        possible = {other.name: findings for other, findings in profiles.items() if other.sex in (None, sex)}
+        options = four_options(disease.name, shown, possible, self.lang, seed, nearest=_NEAREST)
         if options is None:
             return None
         result, measured = self._measurement(disease, shown, seed)
         values = {
-            "patient_info": self._patient(disease, shown, seed),
+            "patient_info": self._patient(disease, sex, shown, seed),
             "symptoms": ("、" if self.lang == "zh" else ", ").join(ordered(shown, seed, "order", disease.icd10)),
             "test_results": result,
         }
@@ -110,10 +118,9 @@ class Diagnosis(TaskSettings):
         shares = Shares(validation=self.num_validation / total, test=self.num_test / total)
         return split_of("|".join((disease.icd10, *shown)), shares, seed)
 
-    def _patient(self, disease: CommonDisease, shown: tuple[str, ...], seed: int) -> str:
-        age = whole(*disease.ages, seed, "age", disease.icd10, *shown)
-        sex = _SEX[self.lang][disease.sex or pick(("female", "male"), seed, "sex", disease.icd10, *shown)]
-        return f"{sex}，{age}岁" if self.lang == "zh" else f"{sex}, {age} years old"
+    def _patient(self, disease: CommonDisease, sex: str, shown: tuple[str, ...], seed: int) -> str:
+        age, word = whole(*disease.ages, seed, "age", disease.icd10, *shown), _SEX[self.lang][sex]
+        return f"{word}，{age}岁" if self.lang == "zh" else f"{word}, {age} years old"
 
     def _measurement(self, disease: CommonDisease, shown: tuple[str, ...], seed: int) -> tuple[str, list[Fact]]:
         if not disease.measurements:
@@ -121,8 +128,9 @@ class Diagnosis(TaskSettings):
         measurement = pick(disease.measurements, seed, "measurement", disease.icd10, *shown)
         text = f"{measurement.label} {measurement.flag}"
         value = _value(measurement, fraction(seed, "value", disease.icd10, *shown))
+        unit = _UNITS_ZH.get(measurement.unit, measurement.unit) if self.lang == "zh" else measurement.unit
         known = fact(disease.name, "measurement", text, self.lang, SOURCE)
-        return f"{measurement.label} {value} {measurement.unit} ({measurement.flag.lower()})", [known]
+        return f"{measurement.label} {value} {unit} ({measurement.flag.lower()})", [known]
 
 
 def _value(measurement: Measurement, place: float) -> str:

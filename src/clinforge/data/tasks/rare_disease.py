@@ -145,7 +145,7 @@ def _case(
     options = four_options(pair.name, shown, profiles, "en", draw[0])
     if options is None:
         return None
-    source = "hpo_omim" if split == "test" else "hpo_orpha"
+    source = f"hpo_{disease.source.lower()}"
     subject = f"{disease.id} {disease.name}"
     return Case(
         split=split,
