@@ -76,7 +76,12 @@ def write_artifact(
         partial.mkdir(parents=True)
         marker.write_text(key, encoding="utf-8")
     notes: dict[str, Any] = {}
-    yield partial, notes
+    try:
+        yield partial, notes
+    except BaseException:
+        if not keep_partial:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
     marker.unlink()
     manifest = Manifest(
         kind=kind,

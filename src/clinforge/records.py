@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -92,6 +92,8 @@ class Score(Record):
     correct: bool
     confidence: float | None = None
     """Softmax of the options' log-probabilities at the prediction, 0-1."""
+    value: float | None = None
+    """Graded score of a free-text answer, 0-1; a choice question has none."""
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -124,25 +126,34 @@ def read_jsonl(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
             raise InputError(f"{path}:{number} field '{field}': {first['msg']}") from None
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read (line number, object) pairs; blank lines are skipped, a broken line raises with its number."""
+def read_json_lines(path: Path, faults: list[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read (line number, object) pairs; blank lines are skipped, a broken line raises with its number.
+
+    With `faults`, a broken line is noted there instead and the rest of the file is read.
+    """
     if not path.is_file():
         raise InputError(f"{path} is not a file.")
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(_decoded(file, path), start=1):
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{path}:{number} column {error.colno}: not JSON ({error.msg}).") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{path}:{number}: a row must be a JSON object, not {type(row).__name__}.")
-            yield number, row  # pyright: ignore[reportUnknownVariableType] -- json.loads is untyped
+                yield number, _json_object(line, f"{path}:{number}")
+            except InputError as error:
+                if faults is None:
+                    raise
+                faults.append(str(error))
 
 
-def _decoded(lines: Iterable[str], path: Path) -> Iterator[str]:
+def _json_object(line: bytes, place: str) -> dict[str, Any]:
     try:
-        yield from lines
+        row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}.", hint="Save the file as UTF-8.") from None
+        raise InputError(f"{place}: not UTF-8 at byte {error.start}.", hint="Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{place} column {error.colno}: not JSON ({error.msg}).") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{place}: a number too long or brackets nested too deep.") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{place}: a row must be a JSON object, not {type(row).__name__}.")
+    return cast("dict[str, Any]", row)

@@ -1,1 +1,1 @@
-"""The command line: one file per verb, no logic."""
+"""The command line: one file per verb; each parses, calls, prints, and holds no logic."""

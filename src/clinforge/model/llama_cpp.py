@@ -213,6 +213,13 @@ class LlamaCppModel:
         known = all(probability is not None for _, probability in chosen)
         return sorted(chosen, key=lambda choice: -(choice[1] or 0.0)) if known else chosen
 
+    def next_logprobs(self, ids: Sequence[int], top: int = 20) -> dict[int, float]:
+        """Log-probability (nats) of the `top` likeliest next tokens after token ids: what parity checks compare."""
+        request = self._engine.request(self.adapter, "", Sampling(max_new_tokens=1))
+        answer = self._engine.whole({**request, "prompt": list(ids), "logprobs": top, "cache_prompt": False})
+        likeliest = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        return {int(token["id"]): float(token["logprob"]) for token in likeliest}
+
     def _complete(self, conversation: Conversation, sampling: Sampling) -> Completion:
         *_, last = self.stream_completion(conversation, sampling)
         return cast("Completion", last)

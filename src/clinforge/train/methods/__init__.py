@@ -1,0 +1,1 @@
+"""Ways to change a base model, one file each."""
