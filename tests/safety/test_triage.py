@@ -14,6 +14,7 @@ from clinforge.safety.triage import all_rules, triage, triage_all
 VIGNETTES = tomllib.loads((Path(__file__).parent / "vignettes.toml").read_text(encoding="utf-8"))
 EMERGENCIES = [text for lang in ("zh", "en") for text in VIGNETTES[lang]["emergency"]]
 ORDINARY = [text for lang in ("zh", "en") for text in VIGNETTES[lang]["ordinary"]]
+SETS = [(lang, prefix) for lang in ("zh", "en") for prefix in ("", "later_")]
 emergencies = st.sampled_from(EMERGENCIES)
 
 
@@ -21,9 +22,9 @@ def rate(texts: list[str]) -> float:
     return sum(triage(text).emergency for text in texts) / len(texts)
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_sensitivity_and_specificity_on_vignettes(lang: str) -> None:
-    emergency, ordinary = VIGNETTES[lang]["emergency"], VIGNETTES[lang]["ordinary"]
+@pytest.mark.parametrize(("lang", "prefix"), SETS)
+def test_sensitivity_and_specificity_on_vignettes(lang: str, prefix: str) -> None:
+    emergency, ordinary = VIGNETTES[lang][f"{prefix}emergency"], VIGNETTES[lang][f"{prefix}ordinary"]
     assert len(emergency) >= 60
     assert len(ordinary) >= 60
     missed = [text for text in emergency if not triage(text).emergency]
@@ -32,8 +33,10 @@ def test_sensitivity_and_specificity_on_vignettes(lang: str) -> None:
     assert 1 - rate(ordinary) >= 0.9, raised
 
 
+# ruff: noqa: E501 -- pairs read better in rows
 SAYINGS = [
-    ("胸痛", True), ("没有胸痛", False), ("否认胸痛、咯血", False), ("否认胸痛，呼吸困难，晕厥", False), ("无明显诱因出现胸痛", True),
+    ("胸痛", True), ("没有胸痛", False), ("否认胸痛、咯血", False), ("否认胸痛，呼吸困难，晕厥", False),
+    ("无明显诱因出现胸痛", True),
     ("没有发烧，胸痛得厉害", True), ("没有发烧但是胸痛", True), ("胸痛没有缓解", True), ("没有办法呼吸", True), ("有没有胸痛？有，很痛", True),
     ("胸痛（-）", False), ("三年前心梗", False), ("三年前心梗，现在又胸痛", True), ("我父亲患心梗", False), ("我父亲现在胸痛", True),
     ("心梗有什么症状", False), ("我胸痛，是不是心梗", True), ("没有呼吸困难", False), ("他没有呼吸", True),

@@ -192,9 +192,10 @@ class LlamaCppModel:
     ) -> list[tuple[str, float | None]]:
         """The `count` options the model would write, best first, each with the probability of writing just that.
 
-        The first is what it writes when a grammar lets it write nothing but an option (greedy, so not always the
-        likeliest option as a whole); the next is asked for with the first struck out. The probability is over all
-        texts, not only the options; None where the engine does not report it (characters made of several tokens).
+        A grammar lets it write nothing but an option; it is asked again with what it wrote struck out. Each answer is
+        greedy, so the likeliest option as a whole can be missed. The probability is over all texts, not only the
+        options; None where the engine does not report it (characters made of several tokens), and then the order
+        is that of asking.
         """
         prompt = self._engine.prompt(conversation)
         left = [option for option in dict.fromkeys(options) if option]
@@ -209,7 +210,8 @@ class LlamaCppModel:
                 raise StageError("The engine wrote something that is not among the options.")
             left.remove(text)
             chosen.append((text, _probability(answer)))
-        return chosen
+        known = all(probability is not None for _, probability in chosen)
+        return sorted(chosen, key=lambda choice: -(choice[1] or 0.0)) if known else chosen
 
     def next_logprobs(self, ids: Sequence[int], top: int = 20) -> dict[int, float]:
         """Log-probability (nats) of the `top` likeliest next tokens after token ids: what parity checks compare."""

@@ -155,12 +155,11 @@ class _Reader:
         return chains
 
     def taken_back(self, span: Span, name: str) -> bool:
-        """Whether a word of the list stands shortly before the span in its sentence, or after it in its clause."""
+        """Whether a word of the list stands in the span's own clause, shortly before or after it."""
         start, end = span
-        window_start, window_end = max(0, start - 60), min(len(self._text), end + 40)
         return any(
-            (low >= window_start and high <= start and not _breaks(self._text[high:start], ".!?;"))
-            or (low >= end and high <= window_end and not _breaks(self._text[end:low], ".!?;,"))
+            (start - 60 <= low and high <= start and not _breaks(self._text[high:start], ".!?;,"))
+            or (end <= low and high <= end + 40 and not _breaks(self._text[end:low], ".!?;,"))
             for low, high in self._spans(name)
         )
 
