@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from clinforge.cli.main import build_parser
 from clinforge.recipe import Recipe
+from clinforge.serve.settings import ServeSettings
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -29,11 +30,20 @@ def cli_page() -> str:
 
 
 def recipe_page() -> str:
-    """One table a section of the recipe: key, type, default, meaning."""
-    parts = [
-        "# Recipe\n\nA recipe is a YAML file; every key can be overridden on the command line as `dotted.key=value`.\n"
-    ]
-    for path, model in sections("", Recipe):
+    """The keys of a recipe."""
+    opening = "A recipe is a YAML file; every key can be overridden on the command line as `dotted.key=value`."
+    return settings_page("Recipe", opening, Recipe)
+
+
+def serve_page() -> str:
+    """The keys of the service."""
+    return settings_page("Service", "Given on the command line as `key=value`: `clinforge serve RUN port=8400`.", ServeSettings)
+
+
+def settings_page(title: str, opening: str, settings: type[BaseModel]) -> str:
+    """One table a section: key, type, default, meaning."""
+    parts = [f"# {title}\n\n{opening}\n"]
+    for path, model in sections("", settings):
         parts.append(f"\n## {path or 'top level'}\n\n{(model.__doc__ or '').strip()}\n\n")
         parts.append("| key | type | default | meaning |\n|---|---|---|---|\n")
         for name, field in model.model_fields.items():
@@ -94,7 +104,7 @@ def one_line(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
-PAGES = {"cli.md": cli_page, "recipe.md": recipe_page}
+PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page}
 
 if __name__ == "__main__":
     for page, write in PAGES.items():

@@ -42,3 +42,12 @@ def tiny_model(base_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished run of the whole pipeline on the tiny model."""
+    from clinforge import pipeline
+    from tests.runs import Silent, small_recipe
+
+    return pipeline.run(small_recipe(tiny_model, tmp_path_factory.mktemp("runs")), Silent()).folder
