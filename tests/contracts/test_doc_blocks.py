@@ -1,0 +1,78 @@
+"""Code blocks of the docs are run, against a small run that stands where the docs' run would stand."""
+
+import re
+import shlex
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from clinforge.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *(f"docs/how-to/{path.name}" for path in sorted((ROOT / "docs" / "how-to").glob("*.md")))]
+NOT_RUN = ("clinforge serve", "clinforge chat", "clinforge run", "make ", "pip install", "git clone", "cd ")
+"""Commands that wait for a person or take minutes; their verbs have tests of their own."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
+
+
+@pytest.fixture
+def where_docs_stand(small_run, tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "quickstart").symlink_to(small_run)
+    (tmp_path / "my.jsonl").write_text(blocks("docs/how-to/evaluate-your-own-questions.md", "json")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def served(small_run):
+    import uvicorn
+
+    from clinforge.serve.api import create_app
+    from clinforge.serve.engine import find_bundle, load_engine
+    from clinforge.serve.settings import ServeSettings
+
+    settings = ServeSettings()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = create_app(load_engine(find_bundle(small_run), settings), settings, None)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield port
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_in_the_docs_work(page, where_docs_stand, capsys):
+    for line in "\n".join(blocks(page, "bash")).splitlines():
+        command = line.split(" #")[0].strip()
+        if command.startswith("clinforge") and not command.startswith(NOT_RUN):
+            assert main(shlex.split(command)[1:]) == 0, command
+            assert capsys.readouterr().out
+        else:
+            assert not command or command.startswith((*NOT_RUN, "#")), f"{page}: nobody runs {command!r}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def test_python_in_the_docs_works(page, served, where_docs_stand, capsys):
+    for block in blocks(page, "python"):
+        exec(block.replace("8321", str(served)), {})
+    assert capsys.readouterr().out
+
+
+def test_make_targets_named_in_the_readme_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+    named = set(re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert {"quickstart", "test"} <= named <= targets
