@@ -3,6 +3,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_the_stream_is_the_answer_and_ends_with_its_counts(engine: LlamaCppEngin
 
 def test_closing_a_stream_frees_the_slot(tiny: Path) -> None:
     engine = make_engine(tiny, slots=1)
+    seen: list[object] = []
+    server = engine._server
+
+    class Slow:
+        """Tells of every piece, and takes long enough over it for the stream to be closed."""
+
+        def handle_completions(self, request: dict[str, object], receive: Callable[[dict[str, object]], bool]) -> None:
+            server.handle_completions(request, lambda event: (seen.append(event), time.sleep(0.02), receive(event))[2])
+
+    engine._server = Slow()
     stream = engine.model().stream(asking("Tell me everything."), Sampling(max_new_tokens=200, temperature=1, seed=1))
     next(stream)
     stream.close()
@@ -123,6 +134,7 @@ def test_closing_a_stream_frees_the_slot(tiny: Path) -> None:
     while any(thread.name == "llama-cpp-request" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    assert len(seen) < 50
 
 
 def test_choices_are_options_and_distinct(engine: LlamaCppEngine) -> None:

@@ -40,6 +40,7 @@ SAYINGS = [
     ("没有发烧，胸痛得厉害", True), ("没有发烧但是胸痛", True), ("胸痛没有缓解", True), ("没有办法呼吸", True), ("有没有胸痛？有，很痛", True),
     ("胸痛（-）", False), ("三年前心梗", False), ("三年前心梗，现在又胸痛", True), ("我父亲患心梗", False), ("我父亲现在胸痛", True),
     ("心梗有什么症状", False), ("我胸痛，是不是心梗", True), ("没有呼吸困难", False), ("他没有呼吸", True),
+    ("没有高血压 胸痛很重", True), ("否认高血压，胸痛两小时", True), ("denies fever, chest pain for two hours", True),
     ("chest pain", True), ("no chest pain", False), ("denies chest pain", False), ("denies fever, chest pain, or syncope", False),
     ("no fever, crushing chest pain", True), ("no relief from chest pain", True), ("no chest pain but can't breathe", True),
     ("history of seizures", False), ("history of seizures, having a seizure now", True), ("my father had a stroke", False),

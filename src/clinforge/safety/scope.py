@@ -61,7 +61,8 @@ def is_negated(around: Place) -> bool:
         if any(low <= start < high for low, high in false):
             continue
         strong = any(around.before.startswith(item.text, start) for item in cues["strong"])
-        return _reaches(around.before[end:], strong=strong)
+        lasting = bool(find_any(_cues("past")["current"], around.after))  # "denies fever, chest pain for two hours"
+        return _reaches(around.before[end:], strong=strong and not lasting)
     return False
 
 
