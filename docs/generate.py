@@ -37,7 +37,9 @@ def recipe_page() -> str:
 
 def serve_page() -> str:
     """The keys of the service."""
-    return settings_page("Service", "Given on the command line as `key=value`: `clinforge serve RUN port=8400`.", ServeSettings)
+    return settings_page(
+        "Service", "Given on the command line as `key=value`: `clinforge serve RUN port=8400`.", ServeSettings
+    )
 
 
 def settings_page(title: str, opening: str, settings: type[BaseModel]) -> str:

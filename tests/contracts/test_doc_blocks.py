@@ -26,7 +26,9 @@ def blocks(page: str, language: str) -> list[str]:
 def where_docs_stand(small_run, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "quickstart").symlink_to(small_run)
-    (tmp_path / "my.jsonl").write_text(blocks("docs/how-to/evaluate-your-own-questions.md", "json")[0], encoding="utf-8")
+    (tmp_path / "my.jsonl").write_text(
+        blocks("docs/how-to/evaluate-your-own-questions.md", "json")[0], encoding="utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,5 +1,6 @@
 """The comparison of a run as a table on the terminal."""
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,11 +18,11 @@ def print_comparison(console: Console, report: RunReport) -> None:
 def _table(task: TaskComparison, level: float) -> Table:
     chance = "" if task.chance is None else f", chance {100 * task.chance:.0f} %"
     title = f"{escape(task.info.name)} ({task.info.kind}): {task.n} questions, {task.families} families{chance}"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("system")
-    table.add_column(f"{task.metric}, % [{100 * level:g} % interval]", justify="right")
-    table.add_column("tuned minus it, points", justify="right")
-    table.add_column("verdict")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE)
+    table.add_column("system", no_wrap=True)
+    table.add_column(f"{task.metric} % [{100 * level:g} %]", justify="right", no_wrap=True)
+    table.add_column("tuned minus it", justify="right", no_wrap=True)
+    table.add_column("tuned is", no_wrap=True)
     by_other = {difference.other: difference for difference in task.differences}
     for system in task.systems:
         difference = by_other.get(system.system)
@@ -29,7 +30,7 @@ def _table(task: TaskComparison, level: float) -> Table:
             system.system,
             _percent(system.score),
             "" if difference is None else _percent(difference.difference, sign="+"),
-            "" if difference is None else f"tuned: {difference.verdict}",
+            "" if difference is None else difference.verdict,
         )
     return table
 

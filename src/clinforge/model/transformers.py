@@ -11,12 +11,14 @@ from transformers.utils import logging as transformers_logging
 
 from clinforge.errors import MissingError
 from clinforge.model.base import Sampling
-from clinforge.model.device import NumberFormat, Precision, mixed_precision, pick_device, pick_precision
+from clinforge.model.device import NumberFormat, Precision, pick_device, pick_precision
 from clinforge.model.template import ChatTemplate
 from clinforge.model.token_tree import grow_tree, supports_trees, tree_inputs
 from clinforge.records import Completion, Conversation, OptionScores
 
 transformers_logging.disable_progress_bar()
+
+DTYPES: dict[NumberFormat, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class ChatTokenizer:
@@ -56,14 +58,14 @@ class TransformersModel:
         adapter: Path | None = None,
         name: str = "",
         precision: Precision = "auto",
-        max_tree_tokens: int = 512,
+        max_tree_tokens: int = 384,
     ) -> None:
         self.name = name or (adapter or folder).name
         self.device = pick_device()
         self.precision: NumberFormat = pick_precision(precision, self.device)
         self.max_tree_tokens = max_tree_tokens
         self.tokens = ChatTokenizer(folder)
-        self.model = load_merged(folder, adapter).to(self.device).eval()
+        self.model = load_merged(folder, adapter).to(self.device, DTYPES[self.precision]).eval()
         self._log_probabilities: Callable[[list[list[int]], list[int]], list[list[float]]] = (
             self._by_tree if supports_trees(self.model.config) else self._one_by_one
         )
@@ -115,12 +117,10 @@ class TransformersModel:
         kept = sorted({node for nodes in sources for node in nodes})
         row_of = {node: row for row, node in enumerate(kept)}
         inputs = tree_inputs(tree, self.model.config, self.device)
-        with mixed_precision(self.device, self.precision):
-            logits = self.model(**inputs, logits_to_keep=torch.tensor(kept, device=self.device)).logits[0]
-        log_probabilities = torch.log_softmax(logits.float(), dim=-1)
+        logits = self.model(**inputs, logits_to_keep=torch.tensor(kept, device=self.device)).logits[0]
         rows = [row_of[node] for nodes in sources for node in nodes]
         targets = [token for sequence, start in zip(sequences, starts, strict=True) for token in sequence[start:]]
-        flat = iter(log_probabilities[rows, targets].tolist())
+        flat = iter((logits[rows, targets].float() - _log_normalisers(logits)[rows]).tolist())
         return [[next(flat) for _ in nodes] for nodes in sources]
 
     @torch.inference_mode()
@@ -128,10 +128,9 @@ class TransformersModel:
         results: list[list[float]] = []
         for sequence, start in zip(sequences, starts, strict=True):
             ids = torch.tensor([sequence], device=self.device)
-            with mixed_precision(self.device, self.precision):
-                logits = self.model(input_ids=ids, use_cache=False).logits[0, start - 1 : -1]
-            log_probabilities = torch.log_softmax(logits.float(), dim=-1)
-            results.append(log_probabilities[range(len(sequence) - start), sequence[start:]].tolist())
+            logits = self.model(input_ids=ids, use_cache=False).logits[0, start - 1 : -1]
+            chosen = logits[range(len(sequence) - start), sequence[start:]].float()
+            results.append((chosen - _log_normalisers(logits)).tolist())
         return results
 
     @torch.inference_mode()
@@ -161,6 +160,11 @@ class TransformersModel:
             prompt_tokens=len(prompt),
             completion_tokens=len(new),
         )
+
+
+def _log_normalisers(logits: torch.Tensor, rows_at_once: int = 64) -> torch.Tensor:
+    """Log of each row's summed exponentials, in float32; a few rows at a time, since a row is a whole vocabulary."""
+    return torch.cat([torch.logsumexp(rows.float(), dim=-1) for rows in logits.split(rows_at_once)])
 
 
 def load_merged(folder: Path, adapter: Path | None) -> Any:  # noqa: ANN401 -- any Hugging Face model
