@@ -1,6 +1,13 @@
-"""Write the reference pages from the code: `python docs/generate.py`. A test fails when they are out of date."""
+"""Write the reference pages from the code, and the READMEs' tables from measured runs: `python docs/generate.py`.
+
+`python docs/generate.py RUN` first takes the figures of a finished run over into `docs/results/`. A test fails when a
+page is not what this program would write.
+"""
 
 import argparse
+import json
+import re
+import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,8 +113,73 @@ def one_line(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
+RESULTS = Path(__file__).parent / "results"
+READMES = {"README.md": "en", "README.zh-CN.md": "zh"}
+SYSTEMS = ("base", "control", "majority", "lexical", "tfidf", "lookup", "tuned")
+HEADS = {
+    "en": ("task", "kind", "n", "chance", *SYSTEMS, "tuned − base", "tuned − control"),
+    "zh": ("任务", "类别", "题数", "随机", *SYSTEMS, "tuned − base", "tuned − control"),
+}
+
+
+def take_over(run: Path) -> None:
+    """Keep a run's figures (no questions, no answers) as `docs/results/NAME.json`."""
+    report = json.loads((run / "report" / "report.json").read_text(encoding="utf-8"))
+    environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    kept = {
+        "recipe": report["recipe"],
+        "created": report["created"],
+        "machine": environment["machine"],
+        "packages": report["packages"],
+        "seconds": report["timings"],
+        "parity": report["parity"],
+        "parents": report["parents"],
+        "comparisons": report["evaluation"]["comparisons"],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
+    (RESULTS / f"{run.resolve().name}.json").write_text(text, encoding="utf-8")
+
+
+def results_table(lang: str, name: str) -> str:
+    """A run's scores in percent with their intervals, and the paired differences in points."""
+    found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["comparisons"]
+    rows = [HEADS[lang], ("---",) * len(HEADS[lang])]
+    for task in found:
+        if task["metric"] != "accuracy":
+            continue
+        scores = {row["system"]: interval(row["score"]) for row in task["systems"]}
+        differences = {row["other"]: interval(row["difference"], "+") for row in task["differences"]}
+        head = (f"`{task['info']['name']}`", task["info"]["kind"], str(task["n"]), f"{100 * task['chance']:.1f}")
+        cells = [f"**{scores[s]}**" if s == "tuned" else scores.get(s, "–") for s in SYSTEMS]
+        rows.append((*head, *cells, differences.get("base", "–"), differences.get("control", "–")))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def interval(value: dict[str, float], sign: str = "") -> str:
+    """An estimate in percent with its limits."""
+    middle, low, high = (format(100 * value[key], f"{sign}.1f") for key in ("value", "low", "high"))
+    return f"{middle} [{low}, {high}]"
+
+
+def readme(page: str) -> str:
+    """A README with its results tables as measured: whatever stands between `<!-- results NAME -->` marks."""
+    text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+    return re.sub(
+        r"(<!-- results (\S+) -->\n).*?(\n<!-- end -->)",
+        lambda found: found[1] + results_table(READMES[page], found[2]) + found[3],
+        text,
+        flags=re.S,
+    )
+
+
 PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page}
 
 if __name__ == "__main__":
+    for run in sys.argv[1:]:
+        take_over(Path(run))
     for page, write in PAGES.items():
         (REFERENCE / page).write_text(write(), encoding="utf-8")
+    for page in READMES:
+        text = readme(page)
+        (Path(__file__).parents[1] / page).write_text(text, encoding="utf-8")

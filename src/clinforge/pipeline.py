@@ -24,6 +24,7 @@ from clinforge.artifacts import Kind, artifact_key, is_current, read_manifest, w
 from clinforge.data.labels import labels
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
+from clinforge.data.tasks.base import TaskSettings
 from clinforge.errors import UserError
 from clinforge.evaluate.report.model import RunReport
 from clinforge.evaluate.results import TaskInfo, Words
@@ -167,6 +168,18 @@ def _claims(recipe: Recipe) -> frozenset[str]:
     return frozenset(task.label for task in recipe.data.tasks if task.purpose == "claim")
 
 
+def _task_info(task: TaskSettings) -> TaskInfo:
+    language = {"en": {"en": "English", "zh": "英文"}, "zh": {"en": "Chinese", "zh": "中文"}}[task.language]
+    return TaskInfo(
+        name=task.label,
+        title=Words(
+            en=f"{task.title['en']} ({language['en']}). {task.about['en']}",
+            zh=f"{task.title['zh']}（{language['zh']}）。{task.about['zh']}",
+        ),
+        kind="probe" if task.purpose == "text" else task.purpose,
+    )
+
+
 def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dict[str, Any]:
     from clinforge.evaluate.run import Exam, evaluate
 
@@ -174,14 +187,7 @@ def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> d
     exam = Exam(
         test=[sample for sample in samples if sample.split == "test"],
         training=[sample for sample in samples if sample.split == "train"],
-        tasks=[
-            TaskInfo(
-                name=task.label,
-                title=Words(en=task.about["en"], zh=task.about["zh"]),
-                kind="probe" if task.purpose == "text" else task.purpose,
-            )
-            for task in recipe.data.tasks
-        ],
+        tasks=[_task_info(task) for task in recipe.data.tasks],
         asked={"control": _claims(recipe)} if recipe.control.tasks == "claims" else {},
         lookups=knowledge_lookup(read_jsonl(folder / "dataset" / "facts.jsonl", Fact)),
     )

@@ -20,6 +20,13 @@ def test_reference_pages_are_what_the_code_says(page):
     assert written == generator().PAGES[page](), "out of date: python docs/generate.py"
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_figures_in_the_readme_are_the_measured_ones(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "<!-- results quickstart -->" in text
+    assert text == generator().readme(page), "out of date: python docs/generate.py"
+
+
 def test_every_setting_has_its_documentation():
     undocumented = [
         f"{path}.{name}".lstrip(".")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from clinforge.data.departments import all_departments
 from clinforge.data.tasks.advice import department_name
 from clinforge.knowledge.graphs.healthcare import load_healthcare
 from clinforge.records import Lang, Sample
@@ -12,13 +11,18 @@ _LANGUAGES: tuple[Lang, ...] = ("en", "zh")
 
 
 def labels(samples: Iterable[Sample]) -> dict[str, dict[str, Any]]:
-    """Language -> {"diagnoses": {disease: department}, "departments": [...]}; `samples` are the training rows."""
-    taught = {(sample.lang, sample.answer) for sample in samples if sample.task == "diagnosis"}
+    """Language -> {"diagnoses": {disease: department}, "departments": [...]}: what the training rows `samples` taught.
+
+    Without a department task in a language there are no departments: the diagnosis's own is shown then.
+    """
+    rows = list(samples)
     found: dict[str, dict[str, Any]] = {}
     for lang in _LANGUAGES:
-        rows = load_healthcare(lang)
-        departments = {name: department_name(row.specialty) for name, row in sorted(rows.items())}
-        listed = sorted(set(departments.values())) if lang == "en" else list(all_departments())
-        diagnoses = {name: department for name, department in departments.items() if (lang, name) in taught}
-        found[lang] = {"diagnoses": diagnoses, "departments": listed}
+        taught = {row.answer for row in rows if (row.task, row.lang) == ("diagnosis", lang)}
+        table = load_healthcare(lang)
+        offered = next((row.options for row in rows if (row.task, row.lang) == ("department", lang)), ())
+        found[lang] = {
+            "diagnoses": {name: department_name(table[name].specialty) for name in sorted(taught)},
+            "departments": list(offered),
+        }
     return found

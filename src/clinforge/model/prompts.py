@@ -8,7 +8,7 @@ import string
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from clinforge.errors import InputError
 from clinforge.records import Conversation, Lang, Message, Record
@@ -43,9 +43,19 @@ class Prompt(Record):
 
 
 @cache
+def _read() -> dict[str, Any]:
+    return tomllib.loads((files("clinforge.model") / "prompts.toml").read_text(encoding="utf-8"))
+
+
+def not_given(lang: Lang) -> str:
+    """What stands in a field that nothing is known about."""
+    return _read()["not_given"][lang]
+
+
+@cache
 def all_prompts() -> dict[str, Prompt]:
     """Every prompt that ships with the package, by id."""
-    table = tomllib.loads((files("clinforge.model") / "prompts.toml").read_text(encoding="utf-8"))
+    table = _read()
     roles: dict[str, str] = table["role"]
     prompts = [Prompt(system=roles[row["lang"]], **row) for row in table["prompt"]]
     return {prompt.id: prompt for prompt in prompts}

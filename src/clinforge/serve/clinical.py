@@ -5,7 +5,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from clinforge.errors import InputError
 from clinforge.model.base import Sampling
-from clinforge.model.prompts import all_prompts
+from clinforge.model.prompts import all_prompts, not_given
 from clinforge.records import Completion, Conversation, Lang
 from clinforge.safety.triage import Triage
 from clinforge.serve import guardrails
@@ -20,7 +20,6 @@ from clinforge.serve.schemas import (
 from clinforge.serve.settings import ServeSettings
 
 EMERGENCY_DEPARTMENT: dict[Lang, str] = {"zh": "急诊科", "en": "Emergency Department"}
-_NOT_GIVEN: dict[Lang, str] = {"zh": "无", "en": "none"}
 
 
 def clinical_routes(engine: Engine, settings: ServeSettings) -> APIRouter:
@@ -97,9 +96,9 @@ def _suggest(engine: Engine, question: DiagnoseRequest, lang: Lang, count: int) 
     if engine.models and (labels is None or not labels.diagnoses):
         raise InputError(f"This bundle was not taught diagnoses in '{lang}'.")
     conversation = all_prompts()[f"diagnosis.{lang}.1"].render(
-        patient_info=question.patient_info or _NOT_GIVEN[lang],
+        patient_info=question.patient_info or not_given(lang),
         symptoms=question.symptoms,
-        test_results=question.test_results or _NOT_GIVEN[lang],
+        test_results=question.test_results or not_given(lang),
     )
     departments = labels.diagnoses if labels else {}
     chosen = engine.choose(engine.default, conversation, list(departments), count)

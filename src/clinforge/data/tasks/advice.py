@@ -38,6 +38,7 @@ class Advice(TaskSettings):
     shares: Shares = Shares(validation=0.15, test=0.15)
 
     purpose: ClassVar[Purpose] = "text"
+    title: ClassVar[Mapping[Lang, str]] = {"en": "Symptoms → advice", "zh": "症状→就医建议"}
     about: ClassVar[Mapping[Lang, str]] = {
         "en": "Free text: department and emergency signs in general terms.",
         "zh": "自由文本：就诊科室与一般性急症提示。",

@@ -59,6 +59,8 @@ class TaskSettings(Settings):
 
     purpose: ClassVar[Purpose]
     """claim: tested on unseen families; recall: known diseases, new cases; text: free text, not scored by choice."""
+    title: ClassVar[Mapping[Lang, str]]
+    """What is asked, in words for the report."""
     about: ClassVar[Mapping[Lang, str]]
     """What a score on the task says, in words for the report."""
     apart: ClassVar[frozenset[Apart]]

@@ -52,6 +52,7 @@ class Department(TaskSettings):
     """Symptoms that more than this share of all diseases have (pain, infection) are left out: they tell nothing."""
 
     purpose: ClassVar[Purpose] = "claim"
+    title: ClassVar[Mapping[Lang, str]] = {"en": "Symptoms → department", "zh": "症状→就诊科室"}
     about: ClassVar[Mapping[Lang, str]] = {
         "en": "Diseases of families never seen in training.",
         "zh": "训练中从未出现过的疾病家族。",

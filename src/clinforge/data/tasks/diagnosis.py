@@ -17,11 +17,11 @@ from clinforge.data.split import Shares, split_of
 from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
 from clinforge.knowledge.graphs.healthcare import CommonDisease, Measurement, load_healthcare
+from clinforge.model.prompts import not_given
 from clinforge.records import Fact, Lang, Split
 
 _SIZES = (3, 4)
 _SEX: dict[Lang, dict[str, str]] = {"en": {"male": "male", "female": "female"}, "zh": {"male": "男", "female": "女"}}
-_NO_TEST: dict[Lang, str] = {"en": "not available", "zh": "未做"}
 _UNITS_ZH = {"breaths/min": "次/分", "bpm": "次/分"}
 """The source gives units in English only."""
 _NEAREST = 6
@@ -42,6 +42,7 @@ class Diagnosis(TaskSettings):
     num_diseases: int = Field(default=50, ge=2 * NUM_OPTIONS)
 
     purpose: ClassVar[Purpose] = "recall"
+    title: ClassVar[Mapping[Lang, str]] = {"en": "Case → diagnosis", "zh": "病例→诊断"}
     about: ClassVar[Mapping[Lang, str]] = {
         "en": "Known diseases, new cases: shows what was memorised, not generalisation.",
         "zh": "已学疾病的新病例：反映记忆，不代表泛化。",
@@ -124,7 +125,7 @@ class Diagnosis(TaskSettings):
 
     def _measurement(self, disease: CommonDisease, shown: tuple[str, ...], seed: int) -> tuple[str, list[Fact]]:
         if not disease.measurements:
-            return _NO_TEST[self.lang], []
+            return not_given(self.lang), []
         measurement = pick(disease.measurements, seed, "measurement", disease.icd10, *shown)
         text = f"{measurement.label} {measurement.flag}"
         value = _value(measurement, fraction(seed, "value", disease.icd10, *shown))

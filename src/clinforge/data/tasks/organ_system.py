@@ -34,6 +34,7 @@ class OrganSystem(TaskSettings):
     """Findings with longer names are left out."""
 
     purpose: ClassVar[Purpose] = "claim"
+    title: ClassVar[Mapping[Lang, str]] = {"en": "Finding → organ system", "zh": "体征→器官系统"}
     about: ClassVar[Mapping[Lang, str]] = {
         "en": "Findings of families never seen in training.",
         "zh": "训练中从未出现过的体征家族。",

@@ -51,6 +51,7 @@ class RareDiseaseTask(TaskSettings):
     num_diseases: int = Field(default=50, ge=2 * NUM_OPTIONS)
 
     purpose: ClassVar[Purpose] = "recall"
+    title: ClassVar[Mapping[Lang, str]] = {"en": "Findings → rare disease", "zh": "体征→罕见病"}
     about: ClassVar[Mapping[Lang, str]] = {
         "en": "Same disease, other source: taught from Orphanet, tested on OMIM. Recall, not generalisation.",
         "zh": "同一疾病，不同来源：以 Orphanet 训练，以 OMIM 测试。属于记忆，不代表泛化。",
