@@ -147,8 +147,9 @@ def test_served_labels_are_the_diagnoses_taught(samples):
     for lang in ("en", "zh"):
         taught = {row.answer for row in samples if (row.task, row.lang, row.split) == ("diagnosis", lang, "train")}
         assert set(found[lang]["diagnoses"]) == taught
-        assert found[lang]["departments"]
-    assert "心内科" in found["zh"]["departments"]
+        asked = [row for row in samples if (row.task, row.lang, row.split) == ("department", lang, "train")]
+        assert found[lang]["departments"] == (list(asked[0].options) if asked else [])
+    assert "骨科" in found["zh"]["departments"]
 
 
 def test_no_diagnosis_offered_is_ruled_out_by_the_patients_sex(samples):
