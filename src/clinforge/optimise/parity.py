@@ -1,8 +1,8 @@
 """Show that the exported forms of a model are the same model.
 
 For each prompt the adapter's greedy answer is taken as the path; along it, every form must give the adapter's token a
-log-probability within the stated tolerance. Whether it would have taken the same token is reported beside it: within the
-tolerance two tokens may tie.
+log-probability within the stated tolerance. Whether it would have taken the same token is reported beside it: two
+tokens may tie within the tolerance.
 """
 
 from collections.abc import Callable, Sequence
