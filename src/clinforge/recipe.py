@@ -22,6 +22,7 @@ class ControlSettings(Settings):
     """The control: the same training with the answers shuffled, to show what learning the format alone brings."""
 
     train: bool = True
+    """Whether to train it; without it nothing shows what learning the format alone brings."""
     tasks: Literal["claims", "all"] = "claims"
     """Which tasks the control is trained on."""
     seed: int = 23

@@ -74,3 +74,13 @@ def test_the_terms_of_a_model_that_has_some_are_shown(failing, capsys):
     failing(StageError("stop"))
     main(["run", RECIPE, "model.base=gemma3-270m"])
     assert "Gemma Terms of Use" in capsys.readouterr().out
+
+
+def test_overrides_may_stand_on_either_side_of_an_option(failing, capsys):
+    failing(StageError("stop"))
+    assert main(["run", RECIPE, "train.epochs=2", "--dry-run", "train.seed=5"]) == 0
+    shown = capsys.readouterr().out
+    assert "epochs: 2" in shown
+    assert "seed: 5" in shown
+    with pytest.raises(SystemExit):
+        main(["run", RECIPE, "--dry-run", "stray"])

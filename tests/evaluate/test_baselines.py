@@ -16,7 +16,7 @@ def accuracy(scores, system):
 
 
 def test_each_baseline_reaches_what_it_can():
-    scores = answer_with_baselines(TEST, [*TRAINING, department(1, "train")], {"department": lambda s: s.answer})
+    scores = answer_with_baselines(TEST, [*TRAINING, department(1, "train")], {"department.zh": lambda s: s.answer})
     assert accuracy(scores, "majority") == 0.25
     assert {score.prediction for score in scores if score.system == "majority"} == {DEPARTMENTS[1]}
     assert accuracy(scores, "tfidf") == 1.0
@@ -26,14 +26,14 @@ def test_each_baseline_reaches_what_it_can():
 
 def test_baselines_pick_among_the_samples_own_options():
     narrowed = [sample.model_copy(update={"options": ("其他", sample.answer)}) for sample in TEST]
-    scores = answer_with_baselines(narrowed, TRAINING, {"department": lambda _: "不在选项中"})
+    scores = answer_with_baselines(narrowed, TRAINING, {"department.zh": lambda _: "不在选项中"})
     assert {score.system for score in scores} == {"majority", "lexical", "tfidf", "lookup"}
     assert all(score.prediction in ("其他", score.target) for score in scores)
     assert accuracy(scores, "tfidf") == 1.0
 
 
 def test_a_lookup_without_an_answer_falls_back_on_the_majority():
-    scores = answer_with_baselines(TEST, [*TRAINING, department(1, "train")], {"department": lambda _: None})
+    scores = answer_with_baselines(TEST, [*TRAINING, department(1, "train")], {"department.zh": lambda _: None})
     assert {score.prediction for score in scores if score.system == "lookup"} == {DEPARTMENTS[1]}
 
 

@@ -32,9 +32,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; `key=value` overrides may stand on either side of an option (argparse alone takes one group of them)."""
+    parser = build_parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if any(word.startswith("-") or "=" not in word for word in rest) or (rest and not hasattr(parsed, "overrides")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.overrides = [*parsed.overrides, *rest]
+    return parsed
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parsed = build_parser().parse_args(arguments)
+    parsed = _parse(arguments)
     # PEFT 0.21 asks transformers for an attribute by its old name; nothing a user could do about it.
     warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
     try:

@@ -27,11 +27,13 @@ class StageProgress:
         self._bars = bars
         self._task: TaskID | None = None
         self._stage = ""
-        self._started = self._printed = 0.0
+        self._started = self._since = self._printed = 0.0
+        self._done = 0
 
     def start(self, stage: str) -> None:
         """Open a stage's bar."""
-        self._stage, self._started, self._printed = stage, time.monotonic(), 0.0
+        self._stage, self._started, self._printed, self._done = stage, time.monotonic(), 0.0, 0
+        self._since = self._started
         if self._bars is not None:
             self._task = self._bars.add_task(stage, total=None, detail="")
         else:
@@ -39,11 +41,16 @@ class StageProgress:
 
     def __call__(self, detail: str, done: int, total: int) -> None:
         """Move the open stage's bar."""
+        if done < self._done:  # the next part of the stage: its pace is its own
+            self._since = time.monotonic()
+            if self._bars is not None and self._task is not None:
+                self._bars.reset(self._task)
+        self._done = done
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=done, total=total or None, detail=detail)
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._printed = time.monotonic()
-            spent = self._printed - self._started
+            spent = self._printed - self._since
             left = f", about {spent / done * (total - done):.0f} s left" if done else ""
             self._console.print(f"{self._stage}: {detail} {done}/{total}{left}")
 

@@ -18,7 +18,9 @@ class Shares(Settings):
     """Parts of all families that go to validation and test; the rest is for training."""
 
     validation: float = Field(default=0.1, ge=0, lt=1)
+    """Share for validation, 0-1."""
     test: float = Field(default=0.3, ge=0, lt=1)
+    """Share for test, 0-1."""
 
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> "Shares":

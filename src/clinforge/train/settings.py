@@ -39,12 +39,14 @@ class TrainSettings(Settings):
     """Tokens per forward pass, shared prefixes counted once. Attention costs the square of it: on a CPU a few hundred
     is fastest; a GPU takes thousands."""
     max_seq_length: int = Field(default=512, ge=16)
+    """Longest sample, in tokens of prompt and answer."""
     on_overlength: Literal["error", "drop"] = "error"
     """What happens to a sample longer than `max_seq_length`; an answer is never cut."""
     warmup_ratio: float = Field(default=0.05, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     evaluations_per_epoch: int = Field(default=2, ge=1)
+    """How often the validation loss is taken."""
     patience: int = Field(default=3, ge=1)
     """Stop after this many evaluations without a lower validation loss."""
     save_every_steps: int = Field(default=10, ge=1)

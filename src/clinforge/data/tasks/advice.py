@@ -35,6 +35,7 @@ class Advice(TaskSettings):
     num_validation: int = Field(default=10, ge=0)
     num_test: int = Field(default=10, ge=0)
     cases_per_disease: int = Field(default=1, ge=1, le=4)
+    """Cases of one disease, each with other symptoms."""
     shares: Shares = Shares(validation=0.15, test=0.15)
 
     purpose: ClassVar[Purpose] = "text"

@@ -40,6 +40,7 @@ class Diagnosis(TaskSettings):
     num_validation: int = Field(default=20, ge=0)
     num_test: int = Field(default=100, ge=0)
     num_diseases: int = Field(default=50, ge=2 * NUM_OPTIONS)
+    """Diseases taught and asked about."""
 
     purpose: ClassVar[Purpose] = "recall"
     title: ClassVar[Mapping[Lang, str]] = {"en": "Case → diagnosis", "zh": "病例→诊断"}

@@ -49,6 +49,7 @@ class RareDiseaseTask(TaskSettings):
     num_validation: int = Field(default=20, ge=0)
     num_test: int = Field(default=100, ge=0)
     num_diseases: int = Field(default=50, ge=2 * NUM_OPTIONS)
+    """Diseases taught and asked about; ALS and Huntington disease are always among them."""
 
     purpose: ClassVar[Purpose] = "recall"
     title: ClassVar[Mapping[Lang, str]] = {"en": "Findings → rare disease", "zh": "体征→罕见病"}
