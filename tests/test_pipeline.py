@@ -83,6 +83,17 @@ def test_changing_one_stage_redoes_it_and_what_follows_but_nothing_before(tiny_m
     assert reused == {"dataset", "adapter", "control", "bundle"}
 
 
+def test_a_control_left_by_an_earlier_recipe_is_no_part_of_a_run_without_one(small_run):
+    recipe = config.load(Recipe, small_run / "recipe.yaml")
+    without = recipe.model_copy(update={"control": recipe.control.model_copy(update={"train": False})})
+    report = pipeline.run(without, Silent()).report
+    systems = {row.system for task in report.evaluation.comparisons for row in task.systems}
+    assert "tuned" in systems
+    assert "control" not in systems
+    assert "control" not in report.parents
+    pipeline.run(recipe, Silent())
+
+
 def command(recipe: Path, *overrides: str) -> list[str]:
     return [sys.executable, "-m", "clinforge.cli.main", "run", str(recipe), "--json", *overrides]
 

@@ -139,7 +139,8 @@ def load_systems(folder: Path) -> dict[str, Callable[[], TextModel]]:
         "base": partial(build, "base", None),
         "tuned": partial(build, "tuned", folder / "adapter"),
     }
-    if (folder / "control").is_dir():
+    # A control that an earlier recipe left here is not this run's.
+    if recipe.control.train and (folder / "control").is_dir():
         systems["control"] = partial(build, "control", folder / "control")
     return systems
 
@@ -207,7 +208,7 @@ def _export(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> dic
 
 
 def _report(recipe: Recipe, folder: Path, into: Path) -> dict[str, Any]:
-    from clinforge.evaluate.report.gather import gather
+    from clinforge.evaluate.report.gather import STAGES, gather
     from clinforge.evaluate.report.render import render_report
 
     shown = {
@@ -218,7 +219,8 @@ def _report(recipe: Recipe, folder: Path, into: Path) -> dict[str, Any]:
         "global batch size": str(recipe.train.global_batch_size),
         "seed": f"data {recipe.data.seed}, training {recipe.train.seed}",
     }
-    report = gather(folder, recipe.name, shown)
+    stages = [stage for stage in STAGES if stage != "control" or recipe.control.train]
+    report = gather(folder, recipe.name, shown, stages)
     (into / "report.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
     (into / "report.html").write_text(render_report(report), encoding="utf-8")
     return {"outcome": str(folder / "report" / "report.html")}

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from clinforge.records import Sample, read_jsonl
 STAGES = ("dataset", "adapter", "control", "evaluation", "bundle")
 
 
-def gather(folder: Path, name: str, recipe: dict[str, str]) -> RunReport:
-    """Read a run folder; `recipe` holds the settings a reader asks for first."""
-    manifests = {stage: read_manifest(folder / stage) for stage in STAGES if (folder / stage).is_dir()}
+def gather(folder: Path, name: str, recipe: dict[str, str], stages: Sequence[str] = STAGES) -> RunReport:
+    """Read the artifacts of a run's stages; `recipe` holds the settings a reader asks for first."""
+    manifests = {stage: read_manifest(folder / stage) for stage in stages}
     data = _data_rows(folder / "dataset")
     adapter = manifests["adapter"].notes
     return RunReport(
