@@ -43,6 +43,54 @@ class Message(Record):
 Conversation = tuple[Message, ...]
 
 
+class Section(Record):
+    """A part of a document under its headings; offsets into the document's text."""
+
+    path: tuple[str, ...]
+    """Headings from the outermost to its own."""
+    start: int
+    end: int
+    page: int | None = None
+    """Page on which it starts, counted from 1, where the source has pages."""
+
+
+class Document(Record):
+    """A text as a source gave it, before anything is made of it.
+
+    A literature record, a clinical note and a guideline have `text` with sections; a question-answer set has
+    `conversation` besides, and its `text` is what the turns say, one after the other.
+    """
+
+    id: str
+    text: str
+    lang: Lang
+    source: str
+    """Key of the source's row in the licence table, or the name a recipe gave to files of its own."""
+    source_id: str
+    """What the source itself calls it: a PMID, a note's row, `FILE:LINE`. Never a patient's number in clear."""
+    title: str = ""
+    sections: tuple[Section, ...] = ()
+    conversation: Conversation = ()
+    """Turns up to and including the answer."""
+    options: tuple[str, ...] = ()
+    """Of a choice question; the last turn is one of them."""
+    rejected: str = ""
+    """The answer that was judged worse, in preference pairs."""
+    patient_id: str = ""
+    """Keyed hash: a patient's documents never stand in two splits."""
+    visit_id: str = ""
+    """Keyed hash."""
+    date: str = ""
+    """ISO 8601, as precise as the source is."""
+    licence: str = ""
+    version: str = ""
+    """Release or revision of the source."""
+    retrieved_at: str = ""
+    """ISO 8601, where it was fetched."""
+    meta: dict[str, Any] = {}
+    """What else the source says, in the source's words: MeSH terms, DOI, note category, department."""
+
+
 class Sample(Record):
     """One question with its answer: a row of a dataset.
 

@@ -1,0 +1,40 @@
+"""Where documents come from. One file per kind of source; each is a frozen settings object that yields documents.
+
+    settings (kind, path, ...)  ──documents(faults)──▶  Document, Document, ...
+
+A row that cannot be read never stops the rest: it is noted in `faults` as "FILE:LINE field 'NAME': what is wrong".
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from typing import Protocol
+
+from clinforge.records import Document, content_hash
+
+SHOWN_LENGTH = 32
+"""Hex digits kept of a keyed hash: 128 bits."""
+
+
+class Source(Protocol):
+    """What every kind of source offers."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind in a recipe."""
+        ...
+
+    def documents(self, faults: list[str]) -> Iterator[Document]:
+        """Yield documents in the source's order; bad rows go to `faults`."""
+        ...
+
+
+def document_id(source: str, source_id: str, text: str) -> str:
+    """Id of a document: changes when its text does, so that a revised document is a new one."""
+    return content_hash([source, source_id, text])[:16]
+
+
+def hashed_id(kind: str, value: str, key: bytes) -> str:
+    """A patient's or visit's number as HMAC-SHA-256 (RFC 2104), 128 bits kept: the same number, the same id, and no way
+    back without the key. `kind` ("patient", "visit") keeps equal numbers of different kinds apart."""
+    return hmac.new(key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()[:SHOWN_LENGTH]
