@@ -15,7 +15,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from clinforge.model.token_tree import grow_tree, supports_trees, tree_inputs
+from clinforge.model.token_tree import grow_tree
+from clinforge.model.tree_attention import enable_trees, tree_inputs
 
 SHAPE = {
     "vocab_size": 24,
@@ -43,7 +44,9 @@ FORESTS = st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=8), min_size
 def build(name):
     torch.manual_seed(0)
     kind, config = MODELS[name]
-    return kind(config).eval()
+    model = kind(config).eval()
+    assert enable_trees(model)
+    return model
 
 
 BUILT = {name: build(name) for name in MODELS}
@@ -54,10 +57,9 @@ BUILT = {name: build(name) for name in MODELS}
 @given(sequences=FORESTS)
 def test_a_tree_gives_each_sequence_the_logits_it_has_alone(name, sequences):
     model = BUILT[name]
-    assert supports_trees(model.config)
     tree = grow_tree(sequences)
     with torch.no_grad():
-        together = model(**tree_inputs(tree, model.config, "cpu")).logits[0]
+        together = model(**tree_inputs(tree, "cpu")).logits[0]
         for sequence, path in zip(sequences, tree.paths, strict=True):
             alone = model(input_ids=torch.tensor([sequence]), use_cache=False).logits[0]
             torch.testing.assert_close(together[list(path)], alone, atol=1e-5, rtol=1e-5)

@@ -2,7 +2,7 @@ import pytest
 
 from clinforge.errors import StageError
 from clinforge.model.transformers import ChatTokenizer, TransformersModel
-from clinforge.optimise.parity import compare, greedy_paths, next_token_logprobs
+from clinforge.optimise.parity import compare, greedy_paths, read_transformers
 from clinforge.optimise.run import _refuse_disagreement
 from clinforge.records import Message
 
@@ -20,17 +20,17 @@ def paths(model, tiny_model):
 
 
 def test_a_model_agrees_with_itself(model, paths):
-    found = compare("same", next_token_logprobs(model), paths, tolerance=1e-4)
+    found = compare("same", read_transformers(model), paths, tolerance=1e-4)
     assert found.agrees
     assert (found.same_token, found.same_answer) == (1.0, 1.0)
     assert found.tokens == sum(len(path.answer) for path in paths)
 
 
 def test_a_model_that_says_something_else_is_found_out_and_refused(model, paths):
-    honest = next_token_logprobs(model)
+    honest = read_transformers(model)
 
-    def shifted(ids):
-        return {token: logprob - 0.2 for token, logprob in honest(ids).items()}
+    def shifted(path):
+        return [{token: logprob - 0.2 for token, logprob in row.items()} for row in honest(path)]
 
     found = compare("gguf", shifted, paths, tolerance=0.05)
     assert not found.agrees
@@ -40,4 +40,4 @@ def test_a_model_that_says_something_else_is_found_out_and_refused(model, paths)
 
 
 def test_a_token_the_other_form_does_not_rank_counts_as_a_disagreement(paths):
-    assert not compare("gguf", lambda _ids: {-1: 0.0}, paths, tolerance=0.05).agrees
+    assert not compare("gguf", lambda path: [{-1: 0.0}] * len(path.answer), paths, tolerance=0.05).agrees

@@ -45,12 +45,12 @@ def quiet(*_):
 def test_shared_prefix_batches_give_the_gradients_of_separate_samples(tiny_model):
     tokens = ChatTokenizer(tiny_model)
     tokenised = tokenise(SAMPLES[:6], tokens)
-    model = lora.build(tiny_model, str(tiny_model), LoRASettings(rank=4), seed=1)
+    model = lora.build(tiny_model, str(tiny_model), LoRASettings(rank=4), seed=1, device="cpu", precision="fp32")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.1)
-    loop = Loop(model, "cpu", SETTINGS, tiny_model)
+    loop = Loop(model, "cpu", "fp32", SETTINGS, tiny_model)
     (batch,) = lay_out(tokenised, 4096)
     assert len(batch.tree) < 0.6 * batch.num_separate_tokens
     loop._loss_sum(batch).backward()
@@ -112,8 +112,8 @@ def test_training_lowers_the_loss_and_peft_loads_the_folder_as_it_stands(tiny_mo
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_naming_the_samples(tiny_model, tmp_path):
-    model = lora.build(tiny_model, str(tiny_model), LoRASettings(rank=4), seed=1)
-    loop = Loop(model, "cpu", SETTINGS, tmp_path)
+    model = lora.build(tiny_model, str(tiny_model), LoRASettings(rank=4), seed=1, device="cpu", precision="fp32")
+    loop = Loop(model, "cpu", "fp32", SETTINGS, tmp_path)
     with torch.no_grad():
         next(iter(loop.parameters.values())).fill_(float("nan"))
     tokenised = tokenise(SAMPLES[:4], ChatTokenizer(tiny_model))

@@ -218,7 +218,7 @@ class LlamaCppModel:
         request = self._engine.request(self.adapter, "", Sampling(max_new_tokens=1))
         # The engine reports nothing for a token that is half a character or the end of the answer. The grammar makes it
         # write a plain letter instead; what is reported is the model's own distribution, before grammar and sampling.
-        asked = {"prompt": list(ids), "logprobs": top, "cache_prompt": False, "grammar": 'root ::= "a"'}
+        asked = {"prompt": list(ids), "logprobs": top, "grammar": 'root ::= "a"'}
         answer = self._engine.whole({**request, **asked})
         likeliest = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
         return {int(token["id"]): float(token["logprob"]) for token in likeliest}

@@ -11,7 +11,6 @@ several questions on one text all share prefixes, so the tree is far shorter tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,32 +61,3 @@ def grow_tree(sequences: Sequence[Sequence[int]]) -> TokenTree:
             parent = node
         paths.append(tuple(path))
     return TokenTree(np.array(tokens), np.array(depths), np.array(parents), tuple(paths))
-
-
-def tree_inputs(tree: TokenTree, config: Any, device: str) -> dict[str, Any]:  # noqa: ANN401 -- any HF config
-    """Model inputs (a batch of one, on `device`) for a tree.
-
-    Models with sliding-window layers take one mask per kind of layer (or one windowed mask for all); the window is
-    applied on depths, which is what it would be in each sequence alone.
-    """
-    import torch
-
-    visible = torch.from_numpy(tree.visible()).to(device)[None, None]
-    depths = torch.from_numpy(tree.depths).to(device)
-    mask: Any = visible
-    window = getattr(config, "sliding_window", None)
-    if window:
-        near = visible & ((depths[:, None] - depths[None, :]) < window)
-        by_layer = "sliding_attention" in (getattr(config, "layer_types", None) or ())
-        mask = {"full_attention": visible, "sliding_attention": near} if by_layer else near
-    return {
-        "input_ids": torch.from_numpy(tree.tokens).to(device)[None],
-        "position_ids": depths[None],
-        "attention_mask": mask,
-        "use_cache": False,
-    }
-
-
-def supports_trees(config: Any) -> bool:  # noqa: ANN401 -- any Hugging Face config
-    """Whether a model family is known (and tested) to give a tree the logits of its separate sequences."""
-    return getattr(config, "model_type", "") in {"llama", "mistral", "qwen2", "qwen3", "gemma3_text"}

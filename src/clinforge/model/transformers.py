@@ -13,7 +13,8 @@ from clinforge.errors import MissingError
 from clinforge.model.base import Sampling
 from clinforge.model.device import NumberFormat, Precision, pick_device, pick_precision
 from clinforge.model.template import ChatTemplate
-from clinforge.model.token_tree import grow_tree, supports_trees, tree_inputs
+from clinforge.model.token_tree import grow_tree
+from clinforge.model.tree_attention import enable_trees, tree_inputs
 from clinforge.records import Completion, Conversation, OptionScores
 
 transformers_logging.disable_progress_bar()
@@ -48,7 +49,7 @@ class ChatTokenizer:
 class TransformersModel:
     """A Hugging Face model folder, with an optional PEFT adapter merged in for speed.
 
-    `max_tree_tokens` bounds the nodes of one forward pass, and so its memory: the mask takes its square in bytes.
+    `max_tree_tokens` bounds the nodes of one forward pass, and so its memory.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class TransformersModel:
         adapter: Path | None = None,
         name: str = "",
         precision: Precision = "auto",
-        max_tree_tokens: int = 384,
+        max_tree_tokens: int = 768,
     ) -> None:
         self.name = name or (adapter or folder).name
         self.device = pick_device()
@@ -67,7 +68,7 @@ class TransformersModel:
         self.tokens = ChatTokenizer(folder)
         self.model = load_merged(folder, adapter).to(self.device, DTYPES[self.precision]).eval()
         self._log_probabilities: Callable[[list[list[int]], list[int]], list[list[float]]] = (
-            self._by_tree if supports_trees(self.model.config) else self._one_by_one
+            self._by_tree if enable_trees(self.model) else self._one_by_one
         )
 
     def generate(self, conversations: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
@@ -116,7 +117,7 @@ class TransformersModel:
         sources = [path[start - 1 : -1] for path, start in zip(tree.paths, starts, strict=True)]
         kept = sorted({node for nodes in sources for node in nodes})
         row_of = {node: row for row, node in enumerate(kept)}
-        inputs = tree_inputs(tree, self.model.config, self.device)
+        inputs = tree_inputs(tree, self.device)
         logits = self.model(**inputs, logits_to_keep=torch.tensor(kept, device=self.device)).logits[0]
         rows = [row_of[node] for nodes in sources for node in nodes]
         targets = [token for sequence, start in zip(sequences, starts, strict=True) for token in sequence[start:]]

@@ -13,12 +13,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from clinforge.model.llama_cpp import LlamaCppModel
 from clinforge.model.transformers import ChatTokenizer
 from clinforge.records import Conversation, Record
-
-NextLogprobs = Callable[[list[int]], dict[int, float]]
-"""Token ids so far -> log-probability of the likeliest next tokens."""
-
 
 class Agreement(Record):
     """How one exported form compares with the trained adapter."""
@@ -43,33 +40,43 @@ class GreedyPath(Record):
     logprobs: tuple[float, ...]
 
 
+ReadPath = Callable[[GreedyPath], list[dict[int, float]]]
+"""For each position of a path's answer: the likeliest next tokens and their log-probabilities (nats)."""
+
+
+@torch.inference_mode()
 def greedy_paths(model: Any, tokens: ChatTokenizer, prompts: Sequence[Conversation], length: int) -> list[GreedyPath]:  # noqa: ANN401
     """The model's greedy answers, up to `length` tokens or the end of the turn."""
-    next_logprobs = next_token_logprobs(model)
     paths: list[GreedyPath] = []
     for conversation in prompts:
         prompt = tokens.prompt_ids(conversation)
-        answer: list[int] = []
-        logprobs: list[float] = []
-        while len(answer) < length and (not answer or answer[-1] != tokens.end_of_turn):
-            token, logprob = max(next_logprobs(prompt + answer).items(), key=lambda item: item[1])
-            answer.append(token)
-            logprobs.append(logprob)
+        ids = torch.tensor([prompt], device=model.device)
+        written = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=length,
+            do_sample=False,
+            eos_token_id=tokens.end_of_turn,
+            pad_token_id=tokens.end_of_turn,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        answer: list[int] = written.sequences[0, len(prompt) :].tolist()
+        rows = torch.log_softmax(torch.cat(written.logits).float(), dim=-1)
+        logprobs = rows[range(len(answer)), answer].tolist()
         paths.append(GreedyPath(prompt=tuple(prompt), answer=tuple(answer), logprobs=tuple(logprobs)))
     return paths
 
 
-def compare(form: str, next_logprobs: NextLogprobs, paths: Sequence[GreedyPath], tolerance: float) -> Agreement:
+def compare(form: str, read: ReadPath, paths: Sequence[GreedyPath], tolerance: float) -> Agreement:
     """Follow each path and compare what this form would have said at every position."""
     same: list[list[bool]] = []
     differences: list[float] = []
     for path in paths:
-        row: list[bool] = []
-        for at, (token, expected) in enumerate(zip(path.answer, path.logprobs, strict=True)):
-            found = next_logprobs([*path.prompt, *path.answer[:at]])
+        rows = read(path)
+        for found, token, expected in zip(rows, path.answer, path.logprobs, strict=True):
             differences.append(abs(found.get(token, -100.0) - expected))
-            row.append(max(found, key=lambda key: found[key]) == token)
-        same.append(row)
+        same.append([max(row, key=lambda key: row[key]) == token for row, token in zip(rows, path.answer, strict=True)])
     flat = [value for row in same for value in row]
     worst = max(differences)
     return Agreement(
@@ -83,16 +90,22 @@ def compare(form: str, next_logprobs: NextLogprobs, paths: Sequence[GreedyPath],
     )
 
 
-def next_token_logprobs(model: Any, top: int = 20) -> NextLogprobs:  # noqa: ANN401 -- any Hugging Face model
-    """Read a transformers model position by position, in float32."""
+def read_transformers(model: Any, top: int = 20) -> ReadPath:  # noqa: ANN401 -- any Hugging Face model
+    """Read a transformers model along a path in one pass, in float32."""
 
     @torch.inference_mode()
-    def read(ids: list[int]) -> dict[int, float]:
-        logits = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False, logits_to_keep=1).logits
-        values, indices = torch.log_softmax(logits[0, -1].float(), dim=-1).topk(top)
-        return dict(zip(indices.tolist(), values.tolist(), strict=True))
+    def read(path: GreedyPath) -> list[dict[int, float]]:
+        ids = torch.tensor([path.prompt + path.answer[:-1]], device=model.device)
+        logits = model(input_ids=ids, use_cache=False, logits_to_keep=len(path.answer)).logits[0]
+        values, indices = torch.log_softmax(logits.float(), dim=-1).topk(min(top, logits.shape[-1]))
+        return [dict(zip(*row, strict=True)) for row in zip(indices.tolist(), values.tolist(), strict=True)]
 
     return read
+
+
+def read_llama_cpp(model: LlamaCppModel) -> ReadPath:
+    """Read llama.cpp's engine along a path, token by token; it keeps what it has computed of the path."""
+    return lambda path: [model.next_logprobs([*path.prompt, *path.answer[:at]]) for at in range(len(path.answer))]
 
 
 def load_adapter(base: Path, adapter: Path) -> Any:  # noqa: ANN401 -- a PeftModel

@@ -11,7 +11,7 @@ from clinforge.model.llama_cpp import LlamaCppEngine
 from clinforge.model.template import TEMPLATE_FILE, ChatTemplate
 from clinforge.model.transformers import ChatTokenizer, load_merged
 from clinforge.optimise.gguf import adapter_to_gguf, base_to_gguf
-from clinforge.optimise.parity import Agreement, compare, greedy_paths, load_adapter, next_token_logprobs
+from clinforge.optimise.parity import Agreement, compare, greedy_paths, load_adapter, read_llama_cpp, read_transformers
 from clinforge.optimise.settings import OptimiseSettings
 from clinforge.records import Conversation
 
@@ -44,10 +44,10 @@ def export(
     paths = greedy_paths(
         load_adapter(base, adapter), tokens, prompts[: settings.parity_prompts], settings.parity_tokens
     )
-    agreements = [compare("merged", next_token_logprobs(merged), paths, settings.merged_tolerance)]
+    agreements = [compare("merged", read_transformers(merged), paths, settings.merged_tolerance)]
     progress("do they agree?", 4, 5)
     engine = LlamaCppEngine(folder / "base.gguf", ChatTemplate.load(folder), {"adapter": folder / "adapter.gguf"})
-    agreements.append(compare("gguf", engine.model("adapter").next_logprobs, paths, settings.gguf_tolerance))
+    agreements.append(compare("gguf", read_llama_cpp(engine.model("adapter")), paths, settings.gguf_tolerance))
     progress("export", 5, 5)
     _refuse_disagreement(agreements)
     parity = [agreement.model_dump() for agreement in agreements]

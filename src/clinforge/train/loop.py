@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from clinforge.errors import StageError
-from clinforge.model.device import NumberFormat, mixed_precision, pick_precision
-from clinforge.model.token_tree import tree_inputs
+from clinforge.model.device import NumberFormat, mixed_precision
+from clinforge.model.tree_attention import plain_inputs, takes_trees, tree_inputs
 from clinforge.train.batches import Batch, TokenisedSample, epoch_order, lay_out
 from clinforge.train.settings import TrainSettings
 
@@ -45,13 +45,21 @@ class Loop:
     `folder` keeps the resumable state. After `run`, the model holds the weights with the lowest validation loss.
     """
 
-    def __init__(self, model: Any, device: str, settings: TrainSettings, folder: Path) -> None:  # noqa: ANN401
-        self.model = model.to(device)
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 -- a PeftModel
+        device: str,
+        precision: NumberFormat,
+        settings: TrainSettings,
+        folder: Path,
+    ) -> None:
+        self.model = model
         self.device = device
         self.settings = settings
         self.folder = folder
-        self.precision: NumberFormat = pick_precision(settings.precision, device)
+        self.precision: NumberFormat = precision
         self.state = State()
+        self.max_tree_tokens = settings.max_tree_tokens if takes_trees(model) else 0
         self.parameters: dict[str, torch.nn.Parameter] = {
             name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad
         }
@@ -92,7 +100,7 @@ class Loop:
 
     def _step(self, samples: Sequence[TokenisedSample], total: int) -> float:
         started = time.monotonic()
-        batches = lay_out(samples, self.settings.max_tree_tokens)
+        batches = lay_out(samples, self.max_tree_tokens)
         supervised = sum(len(batch.targets) for batch in batches)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate(total)
@@ -121,7 +129,7 @@ class Loop:
         """Summed cross-entropy (nats) of a tree's targets; logits exist only where something is predicted."""
         kept = sorted(set(batch.sources))
         row_of = {node: row for row, node in enumerate(kept)}
-        inputs = tree_inputs(batch.tree, self.model.config, self.device)
+        inputs = tree_inputs(batch.tree, self.device) if self.max_tree_tokens else plain_inputs(batch.tree, self.device)
         with mixed_precision(self.device, self.precision):
             logits = self.model(**inputs, logits_to_keep=torch.tensor(kept, device=self.device)).logits[0]
         log_probabilities = torch.log_softmax(logits.float(), dim=-1)
@@ -133,7 +141,7 @@ class Loop:
         """Mean loss per supervised token over the validation split; keeps the weights when it is the lowest yet."""
         self.model.eval()
         ordered = sorted(samples, key=lambda sample: sample.group)
-        batches = lay_out(ordered, self.settings.max_tree_tokens)
+        batches = lay_out(ordered, self.max_tree_tokens)
         supervised = sum(len(batch.targets) for batch in batches)
         loss = sum(self._loss_sum(batch).item() for batch in batches) / supervised
         if loss < self.state.best_loss:

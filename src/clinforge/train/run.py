@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers.utils import logging as transformers_logging
 
-from clinforge.model.device import pick_device
+from clinforge.model.device import pick_device, pick_precision
 from clinforge.model.template import TEMPLATE_FILE
 from clinforge.model.transformers import ChatTokenizer
 from clinforge.records import Sample
@@ -36,8 +36,10 @@ def train(
         split: preflight([sample for sample in samples if sample.split == split], tokens, settings)
         for split in ("train", "validation")
     }
-    model = lora.build(base, str(base), settings.method, seed=settings.seed)
-    loop = Loop(model, pick_device(), settings, folder)
+    device = pick_device()
+    precision = pick_precision(settings.precision, device)
+    model = lora.build(base, str(base), settings.method, seed=settings.seed, device=device, precision=precision)
+    loop = Loop(model, device, precision, settings, folder)
     with Tracker(folder) as tracker:
         state = loop.run(splits["train"][0], splits["validation"][0], tracker.log, progress)
     _save_adapter(model, tokens, folder)

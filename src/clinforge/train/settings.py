@@ -35,9 +35,8 @@ class TrainSettings(Settings):
     epochs: int = Field(default=2, ge=1)
     global_batch_size: int = Field(default=16, ge=1)
     """Samples per optimiser step; split into as many trees as `max_tree_tokens` needs."""
-    max_tree_tokens: int = Field(default=384, ge=64)
-    """Tokens per forward pass, shared prefixes counted once. Attention costs the square of it: on a CPU a few hundred
-    is fastest; a GPU takes thousands."""
+    max_tree_tokens: int = Field(default=1024, ge=64)
+    """Tokens per forward pass, shared prefixes counted once. Bounds the memory of a step."""
     max_seq_length: int = Field(default=512, ge=16)
     """Longest sample, in tokens of prompt and answer."""
     on_overlength: Literal["error", "drop"] = "error"
