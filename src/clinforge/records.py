@@ -112,6 +112,24 @@ class Sample(Record):
     licence: str = ""
 
 
+class Verdict(Record):
+    """One reviewer's decision on a fact or a sample."""
+
+    item: Literal["fact", "sample"]
+    item_id: str
+    reviewer: str
+    decision: Literal["accept", "edit", "reject", "escalate"]
+    reason: str = ""
+    """Key of the reason chosen, e.g. `wrong_dose`; required unless accepted."""
+    note: str = ""
+    edited: str = ""
+    """The text in its place, if edited."""
+    at: str
+    """ISO 8601 with time zone."""
+    simulated: bool = False
+    """Made by a program in a trial, not by a person."""
+
+
 class Completion(Record):
     """What a model wrote."""
 
