@@ -35,6 +35,9 @@ def document_id(source: str, source_id: str, text: str) -> str:
 
 
 def hashed_id(kind: str, value: str, key: bytes) -> str:
-    """A patient's or visit's number as HMAC-SHA-256 (RFC 2104), 128 bits kept: the same number, the same id, and no way
-    back without the key. `kind` ("patient", "visit") keeps equal numbers of different kinds apart."""
+    """A patient's or visit's number as HMAC-SHA-256 (RFC 2104), 128 bits kept.
+
+    The same number gives the same id, and there is no way back without the key. `kind` ("patient", "visit") keeps equal
+    numbers of different kinds apart.
+    """
     return hmac.new(key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()[:SHOWN_LENGTH]
