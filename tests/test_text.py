@@ -36,7 +36,10 @@ def is_plain_nfkc(character: str) -> bool:
 
 
 @settings(deadline=None)
-@given(st.text(alphabet=st.characters().filter(is_plain_nfkc)) | st.text(alphabet="éà\u0301\u0327a가\u1161ｶﾞ漢，１"))
+@given(
+    st.text(alphabet=st.characters().filter(is_plain_nfkc))
+    | st.text(alphabet="éà\u0301\u0327a가\u1100\u1161\u11a8ｶﾞ漢，１")
+)
 def test_the_form_is_nfkc(text: str) -> None:
     assert normalise(text, simplify=False).text == unicodedata.normalize("NFKC", text)
 
@@ -99,6 +102,15 @@ def test_spans_survive_editing(text: str, new: str, data) -> None:
     again = normalise(edited.text)
     check_spans(edited.then(again))
     assert edited.then(again).text == again.text
+
+
+def test_an_edit_within_a_place_takes_the_whole_place() -> None:
+    form = normalise("0℀x")
+    assert form.text == "0a/cx"
+    assert form.original_span(2, 3) == (1, 2)
+    edited = form.edited([(0, 2, "N"), (3, 4, "M")])
+    assert edited.text == "N/Mx"
+    assert [edited.original_span(place, place + 1) for place in range(4)] == [(0, 2), (0, 2), (0, 2), (2, 3)]
 
 
 def test_edits_out_of_order_or_empty_are_refused() -> None:

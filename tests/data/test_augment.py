@@ -107,6 +107,12 @@ def test_synonyms_come_from_the_table_and_only_safe_ones() -> None:
     assert wordings(Synonyms(), "headaches", "en") == set()
 
 
+def test_an_alias_that_would_be_read_as_a_unit_is_not_put_in() -> None:
+    maker = Augment(ways=(Synonyms(),))
+    assert maker([sample("5 headache", "en")], {"headache": ("ache",)}) == []
+    assert len(maker([sample("my headache", "en")], {"headache": ("ache",)})) == 1
+
+
 def test_patterns_keep_the_matter_and_leave_denials_alone() -> None:
     assert wordings(SentencePatterns(), "头痛怎么办？", "zh") == {
         "头痛该怎么办？",

@@ -46,7 +46,9 @@ def render_page(judgement: Judgement, *, examples: int = 20, seed: int = 0) -> s
         seed=seed,
         dropped={rule: _dropped(judgement, rule, examples, seed) for rule in judgement.rules},
         kept={rule: _kept(judgement.kept, rule, examples, seed) for rule in judgement.rules},
-        percent=lambda count: f"{100 * count / max(1, total):.1f}\N{NO-BREAK SPACE}%",
+        share={
+            rule: f"{100 * count / max(1, total):.1f}\N{NO-BREAK SPACE}%" for rule, count in judgement.broken.items()
+        },
     )
 
 

@@ -129,7 +129,7 @@ class CureAll(RowRule):
 
     def broken_by(self, document: Document) -> bool:
         """Whether a claim stands there that is neither denied nor doubted."""
-        return _claimed(answer_of(document), _patterns("cure_all"))
+        return _claims_cure(answer_of(document))
 
 
 class Advertising(RowRule):
@@ -255,17 +255,27 @@ def _opening(answer: str) -> str:
     return "both" if len(set(said)) > 1 else "".join(said[:1])
 
 
-def _claimed(answer: str, patterns: Iterable[re.Pattern[str]]) -> bool:
-    denials, doubts, own = _denials()
-    for pattern in patterns:
-        for match in pattern.finditer(answer):
-            before = re.split(r"[，。！？；,.!?;\n]", answer[max(0, match.start() - _REACH) : match.start()])[-1]
-            behind = re.split(r"[，。！；,.!;\n]", answer[match.end() : match.end() + _REACH])[0]
-            if any(word in match.group() for word in own) or not (denials.search(before) or doubts.search(behind)):
-                return True
-    return False
+def _claims_cure(answer: str) -> bool:
+    return any(
+        not _taken_back(answer, match) and not (unless and unless.search(answer[_near(match)]))
+        for claim, unless in _claims()
+        for match in claim.finditer(answer)
+    )
 
 
+def _taken_back(answer: str, match: re.Match[str]) -> bool:
+    """Whether the claim is denied before it in its clause, or doubted behind it."""
+    denials, doubts = _denials()
+    before = re.split(r"[，。！？；,.!?;\n]", answer[max(0, match.start() - _REACH) : match.start()])[-1]
+    behind = re.split(r"[，。！；,.!;\n]", answer[match.end() : match.end() + _REACH])[0]
+    return bool(denials.search(before) or doubts.search(behind))
+
+
+def _near(match: re.Match[str]) -> slice:
+    return slice(max(0, match.start() - _NEAR), match.end() + _NEAR)
+
+
+_NEAR = 40
 _REACH = 14
 
 
@@ -275,10 +285,15 @@ def _patterns(name: str) -> tuple[re.Pattern[str], ...]:
 
 
 @cache
-def _denials() -> tuple[re.Pattern[str], re.Pattern[str], tuple[str, ...]]:
+def _claims() -> tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...]:
+    rows = _table()["cure_all"]["claim"]
+    return tuple((re.compile(row["pattern"]), re.compile(row["unless"]) if "unless" in row else None) for row in rows)
+
+
+@cache
+def _denials() -> tuple[re.Pattern[str], re.Pattern[str]]:
     claims = _table()["claims"]
-    own = tuple(_table()["cure_all"]["denied_themselves"])
-    return re.compile(claims["denials"], re.IGNORECASE), re.compile(claims["doubts"], re.IGNORECASE), own
+    return re.compile(claims["denials"], re.IGNORECASE), re.compile(claims["doubts"], re.IGNORECASE)
 
 
 @cache
