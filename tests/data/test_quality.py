@@ -2,6 +2,7 @@
 # ruff: noqa: E501 -- pairs read better in rows
 
 import re
+import time
 from collections import Counter
 
 import pytest
@@ -146,6 +147,14 @@ def test_order_does_not_decide(texts: list[str], random) -> None:
 @given(st.text())
 def test_any_text_can_be_judged(text: str) -> None:
     judge([row(text, lang=lang) for lang in ("en", "zh")])
+
+
+@pytest.mark.parametrize("piece", ["请", "a-", "加", "建议去", "12 ", "哈", "(", "https", "彻底清除", "a.", "一"])
+def test_hostile_text_is_judged_in_time(piece: str) -> None:
+    text = piece * (20_000 // len(piece))
+    start = time.perf_counter()
+    judge([row(text, lang="zh")])
+    assert time.perf_counter() - start < 3
 
 
 def test_keeping_nothing_is_an_error_that_says_why() -> None:

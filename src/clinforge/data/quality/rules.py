@@ -194,9 +194,11 @@ class Elsewhere(RowRule):
     def broken_by(self, document: Document) -> bool:
         """Whether a referral is there and hardly anything else."""
         answer = answer_of(document)
+        if document.options or len(answer) > _LONGEST_REFERRAL:
+            return False
         left = _without(answer, _patterns("elsewhere"))
         left = "".join(_without(sentence, _patterns("boilerplate")) for sentence in _SENTENCE.split(left))
-        return len(left) < len(answer) and len(_letters(left)) < self.min_left and not document.options
+        return len(left) < len(answer) and len(_letters(left)) < self.min_left
 
 
 class Truncated(RowRule):
@@ -229,6 +231,7 @@ ALL_RULES: tuple[Rule, ...] = tuple(rule() for rule in get_args(Rule))
 _SHORTEST_SENTENCE = 6
 _LATIN_LETTERS = 5
 _LONGEST_ENDING = 20
+_LONGEST_REFERRAL = 200
 _MARKS = " \t，。！？；：、,.!?;:()（）\"'“”…~-"
 _SENTENCE = re.compile(r"[。！？!?；;\n]+|\.(?=\s|$)")
 _STUCK = re.compile(r"(.{1,20}?)\1{5,}")
