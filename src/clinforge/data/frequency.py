@@ -62,7 +62,8 @@ def _apart(edits: Iterable[Edit]) -> Iterator[Edit]:
 def _in_words(text: str) -> Iterator[Edit]:
     for pattern, form in _SHAPES:
         for match in pattern.finditer(text):
-            yield match.start(), match.end(), form(match)
+            new = form(match)
+            yield match.start(), match.end(), new[0].upper() + new[1:] if match.group()[0].isupper() else new
     for match in _canonical().finditer(text):
         yield match.start(), match.end(), match.group()
 
@@ -101,7 +102,8 @@ def _every(match: re.Match[str], lang: Lang) -> str:
     low, high, unit = match.groups()
     count = _range(low, high)
     if lang == "zh":
-        return f"每{count}{_zh_unit(unit)}1次"
+        months = "个" if _unit(unit) == "month" else ""  # 每3月1次 would be every March
+        return f"每{count}{months}{_zh_unit(unit)}1次"
     return f"every {count} {_unit(unit)}{'' if count == '1' else 's'}"
 
 

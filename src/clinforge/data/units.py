@@ -20,7 +20,7 @@ def find_units(text: str, lang: Lang) -> Iterator[Edit]:
     pattern, rows = _spellings()
     for match in pattern.finditer(text):
         row = rows[match[2]]
-        gap = " " if row.get("word") and row[lang].isascii() else match[1]
+        gap = " " if row.get("word") and lang == "en" else match[1]
         yield match.start(), match.end(), gap + row[lang]
 
 
