@@ -13,8 +13,17 @@ from clinforge.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *(f"docs/how-to/{path.name}" for path in sorted((ROOT / "docs" / "how-to").glob("*.md")))]
-NOT_RUN = ("clinforge serve", "clinforge chat", "clinforge run", "make ", "pip install", "git clone", "cd ")
-"""Commands that wait for a person or take minutes; their verbs have tests of their own."""
+NOT_RUN = (
+    "clinforge data fetch-pubmed",
+    "clinforge serve",
+    "clinforge chat",
+    "clinforge run",
+    "make ",
+    "pip install",
+    "git clone",
+    "cd ",
+)
+"""Commands that need the internet, wait for a person or take minutes; their verbs have tests of their own."""
 
 
 def blocks(page: str, language: str) -> list[str]:
