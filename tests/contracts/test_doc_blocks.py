@@ -38,6 +38,7 @@ def where_docs_stand(small_run, tmp_path, monkeypatch):
     (tmp_path / "my.jsonl").write_text(
         blocks("docs/how-to/evaluate-your-own-questions.md", "json")[0], encoding="utf-8"
     )
+    monkeypatch.setenv("CLINFORGE_KEY", "ab" * 32)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
