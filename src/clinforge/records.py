@@ -32,6 +32,12 @@ class Fact(Record):
     source: str
     """Key of the source's row in the licence table, e.g. `cmekg`."""
 
+    @classmethod
+    def of(cls, subject: str, predicate: str, value: str, lang: Lang, source: str) -> "Fact":
+        """A fact whose id is the hash of its content."""
+        key = content_hash([subject, predicate, value, lang, source])[:16]
+        return cls(id=key, subject=subject, predicate=predicate, object=value, lang=lang, source=source)
+
 
 class Message(Record):
     """One turn of a conversation."""
