@@ -84,6 +84,11 @@ def quantities(text: str) -> list[Quantity]:
     return _with_range_units(found, plain)
 
 
+def is_unit(word: str) -> bool:
+    """Whether a word names a unit by which quantities are compared."""
+    return word.lower() in _bases()
+
+
 def missing(claimed: Sequence[Quantity], stated: Sequence[Quantity]) -> list[Quantity]:
     """Quantities of a claim that a source does not state."""
     return [claim for claim in claimed if not any(known.states(claim) for known in stated)]

@@ -176,6 +176,50 @@ def test_chinese_pairs_are_checked_the_same_way(question, answer, evidence, reas
     assert verdict(question, answer, evidence, text=ZH, lang="zh") == reason
 
 
+@pytest.mark.parametrize(
+    ("source", "answer", "reason"),
+    [
+        (
+            "Synthetic. Keep the remedy below 25 °C at all times.",
+            "Keep the remedy above 25 °C at all times.",
+            "answer says the opposite",
+        ),
+        (
+            "Synthetic. Pain of the left arm is typical.",
+            "Pain of the right arm is typical.",
+            "answer says the opposite",
+        ),
+        (
+            "Synthetic. The drug increases blood pressure.",
+            "The drug decreases blood pressure.",
+            "answer says the opposite",
+        ),
+        ("Synthetic. Take the remedy before meals, not after.", "Take the remedy before meals, not after.", ""),
+        ("虚构。左侧肢体无力较为常见。", "右侧肢体无力较为常见。", "answer says the opposite"),
+        ("虚构。餐前服用该药，疗效较好。", "餐后服用该药，疗效较好。", "answer says the opposite"),
+        (
+            "Synthetic. The remedy is given by mouth.",
+            "As Remedol is given by mouth.",
+            "question or answer has a name that the text has not",
+        ),
+        (
+            "Synthetic. The remedy is given by mouth.",
+            "The MRI shows the remedy.",
+            "question or answer has a name that the text has not",
+        ),
+        ("Synthetic. The remedy is given by mouth.", "The remedy: Given by mouth.", ""),
+        (
+            "虚构。该病可用磁共振检查发现。",
+            "该病可用CT检查发现。",
+            "question or answer has a name that the text has not",
+        ),
+    ],
+)
+def test_opposites_and_foreign_names_are_caught(source, answer, reason):
+    evidence = source.split(". " if source.isascii() or "°" in source else "。", 1)[1]
+    assert verdict("What is said of it?", answer, evidence, text=source) == reason
+
+
 def test_the_scope_may_be_widened_to_the_passage_by_choice():
     question, answer = "How is amlodipine raised?", "From 5 mg to 10 mg."
     evidence = "The dose may be raised to 10 mg after two weeks."

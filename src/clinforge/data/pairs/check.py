@@ -1,15 +1,16 @@
 """What a pair must show before it is believed: that its source says what it says.
 
-Covers: evidence that stands in the source; numbers with their units, and drugs, of answer and question; a negation
-added or lost where an answer nearly copies its source; answers made of words the source does not have; questions and
-answers that point to the text. Evidence that was found is replaced by the source's own wording.
-Does not cover: statements that are wrong in words which the source has (the doses of two drugs exchanged within the
-same sentence, cause and effect turned round, a negation that a paraphrase lost), nor whether the source is right. The
-judge pass and doctors' review look at those.
+Covers: evidence that stands in the source; numbers with their units, drugs and capitalised names of answer and
+question; a negation added or lost, and opposites (left for right), where an answer nearly copies its source; answers
+made of words the source does not have; questions and answers that point to the text. Evidence that was found is
+replaced by the source's own wording.
+Does not cover: statements that are wrong in words which the source has (the doses of two drugs exchanged within one
+sentence, cause and effect turned round, a negation that a paraphrase lost, a yes that should be a no), names in lower
+case that are on no list, nor whether the source is right. The judge pass and doctors' review look at those.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,13 +26,18 @@ from clinforge.data.pairs.evidence import (
 from clinforge.data.pairs.passages import Passage
 from clinforge.data.pairs.reply import Draft
 from clinforge.data.pairs.settings import SupportSettings
-from clinforge.data.pairs.wording import count_negations, points_to_text
-from clinforge.data.quantities import missing, quantities
+from clinforge.data.pairs.wording import count_negations, points_to_text, turned
+from clinforge.data.quantities import is_unit, missing, quantities
 from clinforge.records import Record
 
 _NEAR_COPY = 80
 """Percent of characters in common from which a sentence counts as copied."""
 _FEWEST_TO_COMPARE = 12
+"""Letters of a sentence; a Chinese character counts as two."""
+_STEM = 5
+"""Letters by which two forms of a word are taken as one."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_STARTS = re.compile(r"(?:^|[.!?:;\n。！？：；])[\s\"'“‘(*-]*$")
 
 
 class Evidence(Record):
@@ -161,22 +167,38 @@ def _other_drug(claim: _Claim) -> bool:
     return len(claim.drugs.unsupported(claim.draft.question, f"{claim.title}\n{claim.around}")) >= len(asked)
 
 
+def _foreign_name(claim: _Claim) -> bool:
+    """A capitalised word or an abbreviation, in question or answer, that the passage does not have."""
+    known = {word.lower().removesuffix("s") for word in _WORD.findall(claim.passage)}
+    names = [name for text in (claim.draft.question, claim.draft.answer) for name in _names(text)]
+    return any(name.lower().removesuffix("s") not in known for name in names)
+
+
 def _negation(claim: _Claim) -> bool:
-    """A sentence of the answer that nearly copies the source, but has more or fewer negating words."""
+    return any(count_negations(ours) != count_negations(theirs) for ours, theirs in _copied(claim))
+
+
+def _opposite(claim: _Claim) -> bool:
+    return any(turned(ours, theirs) for ours, theirs in _copied(claim))
+
+
+def _copied(claim: _Claim) -> Iterator[tuple[str, str]]:
+    """(answer's wording, source's wording) of what the answer nearly copies from around its evidence."""
     from rapidfuzz import fuzz
 
     hay, offsets = plain_with_offsets(claim.around)
     for sentence in sentences(claim.draft.answer):
         needle, own = plain_with_offsets(sentence)
-        if len(needle) < _FEWEST_TO_COMPARE or not hay:
+        if len(needle) + sum(not character.isascii() for character in needle) < _FEWEST_TO_COMPARE or not hay:
             continue
         found = fuzz.partial_ratio_alignment(needle, hay, score_cutoff=_NEAR_COPY)
         if found and found.dest_end > found.dest_start and found.src_end > found.src_start:
-            theirs = whole_words(claim.around, offsets[found.dest_start], offsets[found.dest_end - 1] + 1)
+            # At its edges an alignment leaves out what differs, and that is what is looked for.
+            spare = max(0, len(needle) - (found.dest_end - found.dest_start))
+            low, high = max(0, found.dest_start - spare), min(len(hay), found.dest_end + spare)
+            theirs = whole_words(claim.around, offsets[low], offsets[high - 1] + 1)
             ours = whole_words(sentence, own[found.src_start], own[found.src_end - 1] + 1)
-            if count_negations(claim.around[slice(*theirs)]) != count_negations(sentence[slice(*ours)]):
-                return True
-    return False
+            yield sentence[slice(*ours)], claim.around[slice(*theirs)]
 
 
 def _foreign_words(claim: _Claim) -> bool:
@@ -186,9 +208,21 @@ def _foreign_words(claim: _Claim) -> bool:
 
 def _content(text: str) -> set[str]:
     """First five letters of longer words, and pairs of Chinese characters: what two texts on one subject share."""
-    latin = {word[:5] for word in re.findall(r"[a-z]{4,}", text.lower())}
+    latin = {word[:_STEM] for word in re.findall(r"[a-z]{4,}", text.lower())}
     runs = re.findall(r"[\u3400-\u9fff]{2,}", text)
     return latin | {run[at : at + 2] for run in runs for at in range(len(run) - 1)}
+
+
+def _names(text: str) -> list[str]:
+    """Words with a capital that do not owe it to the start of a sentence; units are none."""
+    return [
+        match.group()
+        for match in _WORD.finditer(text)
+        if match.group() not in ("I", "A")
+        and not is_unit(match.group())
+        and (not match.group()[1:].islower() or not _STARTS.search(text, 0, match.start()))
+        and match.group() != match.group().lower()
+    ]
 
 
 _FAULTS: tuple[tuple[str, Callable[[_Claim], bool]], ...] = (
@@ -198,6 +232,8 @@ _FAULTS: tuple[tuple[str, Callable[[_Claim], bool]], ...] = (
     ("question has a number that its evidence has not", _question_number),
     ("question names a drug that the text does not", _question_drug),
     ("question and evidence are about different drugs", _other_drug),
+    ("question or answer has a name that the text has not", _foreign_name),
     ("answer adds or loses a negation", _negation),
+    ("answer says the opposite", _opposite),
     ("answer has too few words of the text", _foreign_words),
 )

@@ -69,6 +69,21 @@ def count_negations(text: str) -> int:
     return len(_negations().findall(plain))
 
 
+def turned(claim: str, source: str) -> bool:
+    """Whether a claim has a word of which the source has only the opposite: above for below, left for right."""
+    has = [[bool(side.search(_folded(text))) for side in pair] for text in (claim, source) for pair in _opposites()]
+    claims, sources = has[: len(_opposites())], has[len(_opposites()) :]
+    return any(
+        claimed[side] and not stated[side] and stated[1 - side]
+        for claimed, stated in zip(claims, sources, strict=True)
+        for side in (0, 1)
+    )
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
 def _mark(text: str) -> str:
     """A line that the text cannot hold: it is the text's own hash."""
     return f"=== {digest('mark', text)[:12]} ==="
@@ -82,6 +97,14 @@ def _table() -> dict[str, Any]:
 @cache
 def _patterns(section: str, key: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern) for pattern in _table()[section][key])
+
+
+@cache
+def _opposites() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+    def words(side: list[str]) -> re.Pattern[str]:
+        return re.compile("|".join((r"\b" if word[0].isascii() else "") + re.escape(word) for word in side))
+
+    return tuple((words(row["one"]), words(row["other"])) for row in _table()["opposites"])
 
 
 @cache
