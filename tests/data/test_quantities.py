@@ -28,6 +28,7 @@ b.i.d. = twice daily | 每日两次 = 2次/日 | 每日三次 = 3 times a day | 
 1 1/2 tablets = 1.5 tablet
 """)
 DIFFERENT = rows("""
+1 in 1,000 = 1,0000 | 15q11.2 = 15q11.3 | 15q11.2 = 15q12.2 | 2.5 = 2.55
 5 mg = 50 mg | 5 mg = 5 g | 5 mg = 5 µg | 0.5 mg = 5 mg | 0,5 mg = 5 mg | .5 mg = 5 mg | 0·5 mg = 5 mg
 5 mg/kg = 5 mg | 5 mg = 5 mg/kg | 5 mg/day = 5 mg/hour | 每公斤体重5mg = 5mg | 1,000 mg = 1 mg
 1/2 tablet = 2 tablets | 1/2 tablet = 1 tablet | 1½ tablets = 11/2 tablets | 4.5×10⁹/L = 4.5×10¹²/L

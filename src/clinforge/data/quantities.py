@@ -23,7 +23,7 @@ _VULGAR = re.compile("[¼½¾⅐-⅞]")
 _DASHES = str.maketrans("−‐‑–—～", "-----~")
 _NUMBER = re.compile(
     r"""
-    (?P<name>(?<![a-z\d.])(?!x\d)[a-z]+\d+[a-z\d]*)                                # b12, hba1c
+    (?P<name>(?<![a-z\d.])(?!x\d)[a-z]+\d+[a-z\d]*(?:\.\d+)*)                                # b12, hba1c
     | (?P<sign>(?<![\w)\]%.-])-)?
       (?:
         (?P<whole>\d+)[ ](?P<part>\d+/\d+)(?![\d/])                               # 1 1/2
@@ -48,6 +48,8 @@ _ONCE = re.compile(
 _PER = re.compile(r"\s*(?:/|per\s+|an?\s+|every\s+|each\s+|每)\s*")
 _JOIN = re.compile(r"[\s-]*多?(?:个(?=月|小时|疗程|星期|礼拜|单位|钟头))?\s*")
 _LONGEST = 40
+_MALFORMED = re.compile(r",\d{4}|^[1-9]\d{3,},\d{3}(?!\d)")
+"""`1,0000`: neither thousands nor decimals."""
 _AFTER_BODY = re.compile(r"\s*(?:体重|body weight)?")
 
 
@@ -121,7 +123,7 @@ def _candidates(text: str) -> Iterator[Quantity]:
 
 
 def _number(text: str, match: re.Match[str]) -> Quantity:
-    is_code = len(match.group()) > _LONGEST or "/0" in match.group()  # nothing to reckon with
+    is_code = len(match.group()) > _LONGEST or "/0" in match.group() or _MALFORMED.search(match.group())
     if match["name"] or is_code:
         return Quantity(match.group(), match.group(), "", "", *match.span())
     if match["ratio"]:

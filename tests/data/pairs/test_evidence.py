@@ -47,6 +47,18 @@ def test_any_stretch_of_a_text_is_found_exactly(text, data):
         assert plain in plain_with_offsets(text[place.start : place.end])[0]
 
 
+def test_a_nearly_right_quotation_does_not_reach_into_the_next_sentence():
+    text = "3. The remedy is given to adults of any age. 4. Something else."
+    place = find_quotation("4. The remedy is given to adults of any age.", text, 0.9)
+    assert "4" not in text[place.start : place.end]
+
+
+def test_lines_of_a_list_without_full_stops_are_apart():
+    text = "Who is tested\nGirls aged 12 years\nWomen every 10 years"
+    at = text.index("aged")
+    assert text[slice(*whole_sentences(text, at, at + 4))].strip() == "Girls aged 12 years"
+
+
 def test_a_stretch_is_widened_to_its_sentences_and_words():
     start = TEXT.index("thins")
     assert TEXT[slice(*whole_sentences(TEXT, start, start + 3))].strip().startswith("Aspirin")

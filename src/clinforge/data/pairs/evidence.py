@@ -11,7 +11,8 @@ from typing import Literal
 
 _SAME = str.maketrans("’‘`´“”„«»。；：！？，（）【】、—–‐‑−～", '\'\'\'\'""""".;:!?,()[],-----~')
 _DROPPED = frozenset({"Cf", "Mn", "Cc", "Cs"})
-_SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]|\n\s*\n|\n(?=\s*(?:[-*•·]|\d{1,2}[.)、])\s)")
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？]|\n\s*\n|\n(?=\s*(?:[A-Z]|(?:[-*•·]|\d{1,2}[.)、])\s))")
+"""Also a line that starts with a capital or as the item of a list: lists often have no full stops."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ def find_quotation(quotation: str, text: str, threshold: float) -> Place | None:
     if at >= 0:
         return Place(offsets[at], offsets[at + len(needle) - 1] + 1, "exact", 1.0)
     from rapidfuzz import fuzz
+    from rapidfuzz.distance import Indel
 
     found = fuzz.partial_ratio_alignment(needle, hay, score_cutoff=100 * threshold)
     if found is None or found.dest_end <= found.dest_start:
         return None
-    start, end = offsets[found.dest_start], offsets[found.dest_end - 1] + 1
-    return Place(start, end, "fuzzy", round(found.score / 100, 4))
+    # An alignment is as long as the quotation, so it may reach into what stands beside the place: cut to what agrees.
+    operations = Indel.opcodes(needle, hay[found.dest_start : found.dest_end])
+    agrees = [operation for operation in operations if operation.tag == "equal"]
+    first, last = found.dest_start + agrees[0].dest_start, found.dest_start + agrees[-1].dest_end - 1
+    return Place(offsets[first], offsets[last] + 1, "fuzzy", round(found.score / 100, 4))
 
 
 def plain_with_offsets(text: str) -> tuple[str, list[int]]:
