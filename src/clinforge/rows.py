@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from clinforge.errors import InputError
-from clinforge.texts import known_encoding, sniff
+from clinforge.encoding import known_encoding, sniff
 
 Row = dict[str, Any]
 Placed = tuple[str, Row]

@@ -30,7 +30,7 @@ from clinforge.data.sources.layouts import LAYOUTS, LayoutName, Reading, RowErro
 from clinforge.errors import InputError, MissingError
 from clinforge.records import Document, Lang
 from clinforge.rows import SUFFIXES, Placed, Row, RowFile
-from clinforge.texts import Encoding, language_of
+from clinforge.encoding import Encoding, language_of
 
 HUB = "hub:"
 _SHOWN_FAULTS = 5

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 
 from clinforge.records import Conversation, Message, Role
 from clinforge.rows import Row
-from clinforge.texts import is_damaged
+from clinforge.encoding import is_damaged
 
 LayoutName = Literal[
     "preference",

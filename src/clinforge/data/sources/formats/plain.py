@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from clinforge.data.sources.formats import Block, Contents, UnreadableError
 from clinforge.errors import InputError
-from clinforge.texts import DAMAGED, decode
+from clinforge.encoding import DAMAGED, decode
 
 _NUMBER = "[一二三四五六七八九十百零〇\\d]+"
 _PLAIN_HEADINGS = (
