@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinforge.config import Settings, parse
-from clinforge.errors import ConfigError, InputError
 from clinforge.encoding import DAMAGED, Encoding, decode, encoding_of, language_of
+from clinforge.errors import ConfigError, InputError
 
 CHINESE = "患者男，56岁。主诉：反复胸闷、气促3年，加重1周。既往高血压病史10年。"
 TRADITIONAL = "患者男，五十六歲。主訴：反覆胸悶、氣促三年，加重一週。既往高血壓病史十年。"

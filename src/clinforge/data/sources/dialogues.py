@@ -27,10 +27,10 @@ from clinforge.data.sources.detection import (
     names_columns,
 )
 from clinforge.data.sources.layouts import LAYOUTS, LayoutName, Reading, RowError, Turns
+from clinforge.encoding import Encoding, language_of
 from clinforge.errors import InputError, MissingError
 from clinforge.records import Document, Lang
 from clinforge.rows import SUFFIXES, Placed, Row, RowFile
-from clinforge.encoding import Encoding, language_of
 
 HUB = "hub:"
 _SHOWN_FAULTS = 5

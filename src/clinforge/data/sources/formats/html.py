@@ -11,8 +11,8 @@ from typing import Any
 
 from clinforge.data.sources.formats import Block, Contents, UnreadableError
 from clinforge.data.sources.formats.plain import decoded
-from clinforge.errors import InputError
 from clinforge.encoding import encoding_of
+from clinforge.errors import InputError
 
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _HEAD = 4096
