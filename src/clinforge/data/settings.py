@@ -1,5 +1,6 @@
 """What can be chosen about a dataset."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -30,6 +31,8 @@ class DataSettings(Settings):
     )
     max_answer_share: float = Field(default=0.4, gt=0, le=1)
     """The gate refuses a choice task in which one answer is right more often than this."""
+    reviews: tuple[Path, ...] = ()
+    """Reviewers' journals, or folders of them: rejected facts and samples are left out, edited answers put in place."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":
