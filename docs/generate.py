@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from clinforge.cli.main import build_parser
 from clinforge.recipe import Recipe
+from clinforge.review.settings import DeskSettings, ExchangeSettings, ReportSettings
 from clinforge.serve.settings import ServeSettings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -47,6 +48,21 @@ def serve_page() -> str:
     return settings_page(
         "Service", "Given on the command line as `key=value`: `clinforge serve RUN port=8400`.", ServeSettings
     )
+
+
+REVIEW_SETTINGS = (DeskSettings, ExchangeSettings, ReportSettings)
+
+
+def review_page() -> str:
+    """The keys of a review."""
+    openings = (
+        "`clinforge review serve RUN reviewer=NAME key=value ...`",
+        "`clinforge review export|import RUN reviewer=NAME file=FILE key=value ...`",
+        "`clinforge review report RUN key=value ...`",
+    )
+    titles = ("Review: the page", "Review: files", "Review: the report")
+    pages = zip(titles, openings, REVIEW_SETTINGS, strict=True)
+    return "\n".join(settings_page(*page) for page in pages)
 
 
 def settings_page(title: str, opening: str, settings: type[BaseModel]) -> str:
@@ -173,7 +189,7 @@ def readme(page: str) -> str:
     )
 
 
-PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page}
+PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page, "review.md": review_page}
 
 if __name__ == "__main__":
     for run in sys.argv[1:]:

@@ -118,5 +118,5 @@ def test_a_folder_stands_for_its_journals_and_a_path_that_is_not_there_is_named(
         (tmp_path / f"{name}.jsonl").write_text(verdict("f-1", reviewer=name).model_dump_json() + "\n")
     (tmp_path / "li.torn").write_text("rest of a crash")
     assert [one.reviewer for one in read_verdicts([tmp_path])] == ["li", "wang"]
-    with pytest.raises(MissingError, match="No reviews at .*nowhere"):
+    with pytest.raises(MissingError, match=r"No reviews at .*nowhere"):
         read_verdicts([tmp_path / "nowhere"])

@@ -13,7 +13,10 @@ from clinforge.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *(f"docs/how-to/{path.name}" for path in sorted((ROOT / "docs" / "how-to").glob("*.md")))]
-NOT_RUN = ("clinforge serve", "clinforge chat", "clinforge run", "make ", "pip install", "git clone", "cd ")
+NOT_RUN = (
+    "clinforge serve", "clinforge chat", "clinforge run", "clinforge review serve", "clinforge review import", "make ",
+    "pip install", "git clone", "cd ",
+)  # fmt: skip
 """Commands that wait for a person or take minutes; their verbs have tests of their own."""
 
 

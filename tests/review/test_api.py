@@ -53,7 +53,13 @@ def test_the_queue_says_why_and_the_view_says_from_where(client):
     assert view["more"] == {"task": "advice", "lang": "en", "split": "train", "family_id": "family-s-sign"}
     fact = client.get("/api/item", params={"item": "fact", "item_id": "f-treat"}).json()
     assert fact["num_samples"] == 2
-    assert fact["sources"][0] == {"key": "ward notes", "name": "ward notes", "licence": "unknown", "terms": "", "version": ""}
+    assert fact["sources"][0] == {
+        "key": "ward notes",
+        "name": "ward notes",
+        "licence": "unknown",
+        "terms": "",
+        "version": "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("serve", "export", "import", "report"), help=what)
     parser.add_argument("target", type=Path, metavar="RUN", help="a run folder or a dataset")
     parser.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="reviewer=NAME, reviewers=[A,B], port=8330, file=..., ..."
+        "overrides", nargs="*", metavar="KEY=VALUE", help="reviewer=NAME, reviewers=A,B, port=8330, file=..., ..."
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 

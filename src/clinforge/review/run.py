@@ -24,7 +24,7 @@ def serve(target: Path, settings: DeskSettings) -> None:
     with Desk(work, settings, simulated=settings.simulated) as desk, listen(settings) as listener:
         if strangers := sorted(work.journals().keys() - set(settings.roster)):
             log.warning(
-                "Others have begun too: share the work with reviewers=[%s].", ",".join([*strangers, desk.reviewer])
+                "Others have begun too: share the work with reviewers=%s", ",".join([*strangers, desk.reviewer])
             )
         hosts = hosts_of(listener)
         log.info("%d items for %s: http://%s (stop with Ctrl+C)", len(desk.entries), desk.reviewer, hosts[0])

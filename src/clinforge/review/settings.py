@@ -1,19 +1,24 @@
 """What can be chosen about a review."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from clinforge.config import Settings
 
 NAME = r"^\w[\w .-]{0,63}$"
 
 
+def _names(value: Any) -> Any:  # noqa: ANN401 -- whatever stood on the command line
+    """`li,wang` as well as `[li, wang]`, which some shells take for a pattern of file names."""
+    return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+
+
 class QueueSettings(Settings):
     """What is put before the reviewers. The same settings and data give the same queue to everyone."""
 
-    reviewers: tuple[str, ...] = ()
+    reviewers: Annotated[tuple[Annotated[str, Field(pattern=NAME)], ...], BeforeValidator(_names)] = ()
     """Everyone who shares the work; each item has its reviewers among them. Left out, one reviewer gets all of it."""
     reviews: Path | None = None
     """Folder of the journals; by default `reviews` beside the dataset."""
