@@ -18,6 +18,8 @@ NOT_RUN = (
     "clinforge serve",
     "clinforge chat",
     "clinforge run",
+    "clinforge review serve",
+    "clinforge review import",
     "make ",
     "pip install",
     "git clone",
