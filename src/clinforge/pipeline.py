@@ -77,8 +77,8 @@ def run(recipe: Recipe, progress: Progress) -> RunResult:
     with _sole_user(folder):
         _record(recipe, folder)
         shop = Workshop(folder, progress)
+        _make_dataset(recipe, shop)
         shop.keys["base"] = base_source(recipe.model.base).fingerprint
-        shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, progress))
         base = base_folder(recipe.model.base, lambda text: progress(text, 0, 0))
         fit = partial(_train, recipe, base, folder / "dataset", progress)
         shop.make("adapter", recipe.train, ("base", "dataset"), partial(fit, control=False))
@@ -91,6 +91,19 @@ def run(recipe: Recipe, progress: Progress) -> RunResult:
         shop.make("report", config.Settings(), tuple(shop.keys), partial(_report, recipe, folder))
     report = RunReport.model_validate_json((folder / "report" / "report.json").read_text(encoding="utf-8"))
     return RunResult(folder, report)
+
+
+def make_dataset(recipe: Recipe, progress: Progress) -> Path:
+    """Make the dataset of a recipe where `run` would, and look for it; returns its folder."""
+    folder = Path(recipe.output) / recipe.name
+    with _sole_user(folder):
+        _record(recipe, folder)
+        _make_dataset(recipe, Workshop(folder, progress))
+    return folder / "dataset"
+
+
+def _make_dataset(recipe: Recipe, shop: "Workshop") -> None:
+    shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, shop.progress))
 
 
 class ControlledTraining(config.Settings):
