@@ -79,6 +79,7 @@ def test_of_three_reviewers_two_decide_but_three_opinions_decide_nothing():
     two = [verdict("f-1", "reject"), verdict("f-1", "accept", "wang")]
     assert decision_of(*two, verdict("f-1", "reject", "zhao")) == "reject"
     assert decision_of(*two, verdict("f-1", "escalate", "zhao")) == "escalate"
+    assert decision_of(*two, verdict("f-1", "reject", "zhao"), verdict("f-1", "accept", "sun")) == "escalate"
 
 
 def test_escalating_keeps_a_fact_in():

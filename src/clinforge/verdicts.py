@@ -18,8 +18,6 @@ from clinforge.records import ItemKind, Record, Verdict
 Decision = Literal["accept", "edit", "reject", "escalate"]
 Key = tuple[ItemKind, str]
 """(kind, id) of what was judged."""
-_PANEL = 3
-"""From this many reviewers on, more than half of them decide; two who differ decide nothing."""
 
 
 class Outcome(Record):
@@ -57,7 +55,7 @@ def retired(verdicts: Iterable[Verdict]) -> Retired:
 
 
 def outcomes(verdicts: Iterable[Verdict]) -> list[Outcome]:
-    """One outcome for each item that anyone has judged, in order of kind and id."""
+    """One outcome for each item that anyone has judged, in order of kind and id: what more than half of them say."""
     return [_outcome(key, list(given.values())) for key, given in sorted(standing(verdicts).items())]
 
 
@@ -131,7 +129,7 @@ def _journals(path: Path) -> Iterator[Path]:
 def _outcome(key: Key, given: Sequence[Verdict]) -> Outcome:
     counts = Counter((verdict.decision, verdict.edited * (verdict.decision == "edit")) for verdict in given)
     (decision, edited), agreeing = counts.most_common(1)[0]
-    settled = agreeing == len(given) or (len(given) >= _PANEL and 2 * agreeing > len(given))
+    settled = 2 * agreeing > len(given)  # so one decides alone, and two only together
     return Outcome.model_validate(
         {
             "item": key[0],

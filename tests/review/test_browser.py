@@ -155,7 +155,7 @@ def test_content_is_shown_as_text_and_never_run(browser, run_folder):
 def test_the_page_speaks_chinese_when_the_browser_does_and_switches(browser, run_folder):
     with served(run_folder) as address, opened(browser, address, locale="zh-CN") as page:
         assert page.locator("html").get_attribute("lang") == "zh-Hans"
-        assert page.locator("#why").inner_text() == "入选原因: 安全相关：剂量"
+        assert page.locator("#why").inner_text() == "入选原因：安全相关：剂量"
         press(page, "r")
         assert "剂量、单位或频次错误" in page.locator("#reasons").inner_text()
         press(page, "Escape")

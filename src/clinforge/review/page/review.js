@@ -155,7 +155,7 @@ function draw() {
   const detail = state.desk.words.detail[entry.detail] ? word(`detail.${entry.detail}`) : entry.detail;
   one("position").textContent = word("page.position", { at: state.at + 1, total: items.length });
   one("item-title").textContent = word(`item.${view.item}`);
-  one("why").textContent = `${word("item.why")}: ${word(`stratum.${entry.stratum}`, { detail })}`;
+  one("why").textContent = word("item.why", { why: word(`stratum.${entry.stratum}`, { detail }) });
   one("double").hidden = !entry.double;
   const body = view.item === "fact" ? factContent(view) : sampleContent(view);
   one("content").replaceChildren(...body, ...sourceContent(view), ...verdictContent(view));
@@ -168,6 +168,7 @@ async function show(at) {
   const query = new URLSearchParams({ item: entry.item, item_id: entry.item_id });
   state.view = await ask(`/api/item?${query}`);
   state.at = at;
+  one("said").textContent = "";
   closeForm();
   draw();
   window.scrollTo(0, 0);
