@@ -100,8 +100,8 @@ LIES = [
 ]  # fmt: skip
 
 
-def lying_and_failing(request, number) -> Act:
-    """Every fault there is, in turn; behind each comes, sooner or later, the one true pair among all the lies."""
+def lying_and_failing(request, turn: int) -> Act:
+    """Every fault there is, in turn; among them answers with one true pair between all the lies."""
     text = text_in(request)
     rows = json.dumps([*(lie(text) for lie in LIES), pair_about(text), pair_about(text)])
     acts = [
@@ -110,12 +110,19 @@ def lying_and_failing(request, number) -> Act:
         says('[{"question": "broken', finish="length"), says(f"Sure!\n```json\n{rows}\n```"),
         says(rows[:-1], finish="length"), says(f"<think>{{</think>{rows}"),
     ]  # fmt: skip
-    return acts[number * 7 % len(acts)]
+    return acts[turn % len(acts)]
 
 
 def test_a_server_that_lies_and_misbehaves_leads_to_no_unsupported_pair_and_no_lost_document(tmp_path, writer_on):
     documents = [leaflet(number) for number in range(14)]
-    with Loopback(lying_and_failing) as server:
+    asked: Counter[str] = Counter()
+
+    def respond(request, _number):
+        number = re.search(r"syndrome (\d+)", text_in(request))[1]
+        asked[number] += 1
+        return lying_and_failing(request, int(number) + asked[number])
+
+    with Loopback(respond) as server:
         writer = writer_on(server, PairSettings(concurrency=4, attempts=4, give_up_after=50))
         for _ in range(6):  # what a server failed to answer is asked again by the next run
             report = writer.write(documents, tmp_path)
@@ -334,6 +341,17 @@ def test_a_dead_server_ends_the_run_with_what_is_written_and_the_next_goes_on(tm
     with Loopback(honest) as server:
         report = writer_on(server).write(documents, tmp_path)
         assert (report.kept, len(server.requests)) == (30, 26)
+
+
+def test_failures_with_answers_between_them_do_not_end_the_run(tmp_path):
+    def reply(text):
+        if int(re.search(r"syndrome (\d+)", text)[1]) % 2:
+            raise StageError("hiccup")
+        return json.dumps([pair_about(text)])
+
+    writer = PairWriter(PairSettings(concurrency=1, give_up_after=3), scripted(reply), DRUGS)
+    report = writer.write([leaflet(number) for number in range(12)], tmp_path)
+    assert (report.kept, report.passages_left, report.stopped) == (6, 6, "")
 
 
 def test_a_refused_key_ends_the_run_at_once_and_loses_nothing(tmp_path, writer_on):
