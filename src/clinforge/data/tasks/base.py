@@ -91,8 +91,7 @@ class TaskSettings(Settings):
 
 def fact(subject: str, predicate: str, value: str, lang: Lang, source: str) -> Fact:
     """A fact whose id is the hash of its content."""
-    key = content_hash([subject, predicate, value, lang, source])[:16]
-    return Fact(id=key, subject=subject, predicate=predicate, object=value, lang=lang, source=source)
+    return Fact.of(subject, predicate, value, lang, source)
 
 
 def finish(task: TaskSettings, cases: Sequence[Case], seed: int, lineage: Lineage) -> TaskResult:
