@@ -410,14 +410,14 @@ def test_a_judge_that_fails_is_no_verdict_and_is_asked_by_the_next_run(tmp_path)
     assert (report.kept, report.unjudged, report.requests) == (2, {}, 1)
 
 
-def test_progress_tells_how_far_and_how_long_and_starts_where_the_last_run_ended(tmp_path):
+def test_progress_counts_what_is_asked_in_this_run_so_that_the_time_left_is_right(tmp_path):
     told: list[tuple[str, int, int]] = []
     model = scripted(lambda text: json.dumps([pair_about(text)]))
     writer = PairWriter(PairSettings(concurrency=1), model, DRUGS)
     writer.write([leaflet(1)], tmp_path)
     writer.write([leaflet(n) for n in range(1, 4)], tmp_path, lambda *step: told.append(step))
-    assert [step[1:] for step in told] == [(1, 3), (2, 3), (3, 3)]
-    assert re.fullmatch(r"writing: \d+ tokens, about \d+ s left", told[-1][0])
+    assert [step[1:] for step in told] == [(0, 2), (1, 2), (2, 2)]
+    assert re.fullmatch(r"writing \(1 answered before\), [\d,]+ tokens", told[-1][0])
 
 
 def test_pairs_become_samples_that_pass_the_gate_and_walk_back_to_their_place(tmp_path):
