@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinforge.config import Settings, parse
-from clinforge.errors import ConfigError, InputError
 from clinforge.encoding import DAMAGED, Encoding, decode, encoding_of, language_of
+from clinforge.errors import ConfigError, InputError
 
 CHINESE = "患者男，56岁。主诉：反复胸闷、气促3年，加重1周。既往高血压病史10年。"
 TRADITIONAL = "患者男，五十六歲。主訴：反覆胸悶、氣促三年，加重一週。既往高血壓病史十年。"
@@ -19,6 +19,7 @@ def test_chinese_reads_without_being_told_its_encoding(encoding):
 
 def test_traditional_chinese_in_big5_is_not_taken_for_gb18030():
     assert decode(TRADITIONAL.encode("big5")) == (TRADITIONAL, "big5")
+    assert decode("心跳太快".encode("big5")) == ("心跳太快", "big5")
     assert decode(TRADITIONAL.encode("gb18030")) == (TRADITIONAL, "gb18030")
 
 

@@ -4,8 +4,9 @@
                     └──▶ control ─┘              ├─▶ report
                           adapter ──▶ bundle ────┘
 
-A stage is skipped when its artifact's key (settings, parents, version) is the one it would produce. Heavy libraries are
-imported by the stage that needs them, so that a finished run is found finished in seconds.
+A stage is skipped when its artifact's key (settings, content of the files they name, parents, version) is the one it
+would produce. Heavy libraries are imported by the stage that needs them, so that a finished run is found finished in
+seconds.
 """
 
 import fcntl
@@ -20,7 +21,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from clinforge import config
-from clinforge.artifacts import Kind, artifact_key, is_current, read_manifest, write_artifact, write_json
+from clinforge.artifacts import (
+    Kind,
+    artifact_key,
+    is_current,
+    named_files,
+    read_manifest,
+    write_artifact,
+    write_json,
+)
 from clinforge.data.labels import labels
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
@@ -111,7 +120,7 @@ class Workshop:
         self.progress.start(stage)
         kind = self.kinds.get(stage) or cast("Kind", stage)
         plain = settings.model_dump(mode="json")
-        made_from = {parent: self.keys[parent] for parent in parents}
+        made_from = {parent: self.keys[parent] for parent in parents} | named_files(settings)
         self.keys[stage] = artifact_key(kind, plain, made_from)
         if is_current(self.folder / stage, self.keys[stage]):
             self.progress.finish("unchanged, reused")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
-from clinforge.errors import InputError
 from clinforge.encoding import known_encoding, sniff
+from clinforge.errors import InputError
 
 Row = dict[str, Any]
 Placed = tuple[str, Row]

@@ -21,6 +21,8 @@ NOT_RUN = (
     "clinforge serve",
     "clinforge chat",
     "clinforge run",
+    "clinforge review serve",
+    "clinforge review import",
     "make ",
     "pip install",
     "git clone",

@@ -1,8 +1,9 @@
 """What can be chosen about a dataset."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from clinforge.config import Settings
 from clinforge.data.tasks.advice import Advice
@@ -12,6 +13,10 @@ from clinforge.data.tasks.organ_system import OrganSystem
 from clinforge.data.tasks.rare_disease import RareDiseaseTask
 
 Task = Annotated[OrganSystem | Department | Diagnosis | RareDiseaseTask | Advice, Field(discriminator="kind")]
+
+
+def _one_or_many(value: Any) -> Any:  # noqa: ANN401 -- whatever stood in the YAML
+    return (value,) if isinstance(value, str | Path) else value
 
 
 class DataSettings(Settings):
@@ -30,6 +35,8 @@ class DataSettings(Settings):
     )
     max_answer_share: float = Field(default=0.4, gt=0, le=1)
     """The gate refuses a choice task in which one answer is right more often than this."""
+    reviews: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
+    """Reviewers' journals, or folders of them: rejected facts and samples are left out, edited answers put in place."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":

@@ -15,9 +15,9 @@ from clinforge.artifacts import hash_file
 from clinforge.config import Settings
 from clinforge.data.sources import document_id
 from clinforge.data.sources.formats import Contents, UnreadableError, assemble
+from clinforge.encoding import Encoding, language_of
 from clinforge.errors import InputError, MissingError
 from clinforge.records import Document, Lang
-from clinforge.encoding import Encoding, language_of
 
 SUFFIXES = (".pdf", ".docx", ".html", ".htm", ".xhtml", ".md", ".markdown", ".txt", ".text")
 _MEGABYTE = 1_000_000

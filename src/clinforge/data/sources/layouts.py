@@ -16,9 +16,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, cast
 
+from clinforge.encoding import is_damaged
 from clinforge.records import Conversation, Message, Role
 from clinforge.rows import Row
-from clinforge.encoding import is_damaged
 
 LayoutName = Literal[
     "preference",

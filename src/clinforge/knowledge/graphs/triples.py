@@ -19,11 +19,11 @@ from typing import Literal, cast
 from pydantic import Field
 
 from clinforge.config import Settings
+from clinforge.encoding import Encoding, is_damaged, language_of
 from clinforge.errors import InputError
 from clinforge.knowledge.graphs.ntriples import read_ntriples
 from clinforge.records import Fact, Lang
 from clinforge.rows import ROW_KEY, Row, RowFile
-from clinforge.encoding import Encoding, is_damaged, language_of
 
 Part = Literal["subject", "predicate", "object"]
 Triple = tuple[str, str, str]

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from clinforge.data.sources.formats import Block, Contents, UnreadableError
-from clinforge.errors import InputError
 from clinforge.encoding import DAMAGED, decode
+from clinforge.errors import InputError
 
 _NUMBER = "[一二三四五六七八九十百零〇\\d]+"
 _PLAIN_HEADINGS = (
