@@ -117,6 +117,8 @@ class Sample(Record):
     template_id: str = ""
     source: str = ""
     licence: str = ""
+    document_ids: tuple[str, ...] = ()
+    """Documents it was made from, where it rests on texts and not on facts."""
 
 
 class Verdict(Record):

@@ -30,6 +30,8 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
     lineage, steps = Lineage(), len(settings.tasks) + 2
     samples: list[Sample] = []
     facts: dict[str, Fact] = {}
+    documents: dict[str, Document] = {}
+    faults: list[str] = []
     for done, task in enumerate(settings.tasks):
         progress(f"samples: {task.label}", done, steps)
         result = task(settings.seed, lineage)
@@ -37,6 +39,8 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
             raise StageError(f"Task {task.label} gave no samples.")
         samples += result.samples
         facts |= {fact.id: fact for fact in result.facts}
+        documents |= {document.id: document for document in result.documents}
+        faults += result.faults
     review_notes: dict[str, Any] = {}
     if settings.reviews:
         reviewed = apply_reviews(samples, facts, settings.reviews, lineage)
