@@ -28,6 +28,7 @@ from clinforge.data.sources.tables import Table
 from clinforge.data.split import SPLITS, Shares
 from clinforge.data.tasks.base import Apart, Purpose, TaskResult, TaskSettings
 from clinforge.errors import ConfigError, InputError
+from clinforge.knowledge.licences import licence_of
 from clinforge.model.prompts import role_message
 from clinforge.privacy.detect import find_identifiers
 from clinforge.records import Document, Lang, Sample, Split, content_hash
@@ -119,8 +120,14 @@ class Documents(TaskSettings):
         ]
         kept = story.step("select", self._chosen(samples, seed))
         used = {document_id for sample in kept for document_id in sample.document_ids}
+        sources = {document.source for document in documents if licence_of(document.source) is None}
+        word = self.permission.model_dump() if self.permission else None
         return TaskResult(
-            tuple(kept), (), tuple(document for document in documents if document.id in used), tuple(faults)
+            samples=tuple(kept),
+            facts=(),
+            documents=tuple(document for document in documents if document.id in used),
+            faults=tuple(faults),
+            permitted=dict.fromkeys(sources, word) if word else {},
         )
 
     def _chosen(self, samples: Sequence[Sample], seed: int) -> list[Sample]:
