@@ -28,6 +28,7 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
     lineage, steps = Lineage(), len(settings.tasks) + 2
     samples: list[Sample] = []
     facts: dict[str, Fact] = {}
+    remarks: list[str] = []
     for done, task in enumerate(settings.tasks):
         progress(f"samples: {task.label}", done, steps)
         result = task(settings.seed, lineage)
@@ -35,6 +36,7 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
             raise StageError(f"Task {task.label} gave no samples.")
         samples += result.samples
         facts |= {fact.id: fact for fact in result.facts}
+        remarks += result.remarks
     progress("gate", steps - 2, steps)
     results = run_gate(_candidate(settings, samples, list(facts.values())))
     write_json(folder / GATE_FILE, [result.model_dump() for result in results])
@@ -43,11 +45,11 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
     progress("writing", steps - 1, steps)
     _write(folder, samples, facts.values(), lineage)
     progress("done", steps, steps)
-    return _notes(settings, samples, facts, results)
+    return _notes(settings, samples, facts, results) | ({"remarks": remarks} if remarks else {})
 
 
 def _candidate(settings: DataSettings, samples: Sequence[Sample], facts: Sequence[Fact]) -> Candidate:
-    apart = {task.label: task.apart for task in settings.tasks}
+    apart = {label: task.apart for task in settings.tasks for label in task.labels}
     return Candidate(samples, facts, apart, settings.max_answer_share)
 
 
@@ -66,10 +68,13 @@ def _notes(
     used = {fact.source for fact in facts.values()}
     counts = Counter((label_of(sample), sample.split) for sample in samples)
     notes: dict[str, Any] = {
-        "samples": {task.label: {split: counts[task.label, split] for split in SPLITS} for task in settings.tasks},
+        "samples": {
+            label: {split: counts[label, split] for split in SPLITS} for task in settings.tasks for label in task.labels
+        },
         "tasks": {
-            task.label: {"purpose": task.purpose, "about": dict(task.about), "apart": sorted(task.apart)}
+            label: {"purpose": task.purpose, "about": dict(task.about), "apart": sorted(task.apart)}
             for task in settings.tasks
+            for label in task.labels
         },
         "facts": len(facts),
         "sources": sources_of(used),

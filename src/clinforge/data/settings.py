@@ -6,12 +6,19 @@ from pydantic import Field, model_validator
 
 from clinforge.config import Settings
 from clinforge.data.tasks.advice import Advice
+from clinforge.data.tasks.atomic import Atomic
+from clinforge.data.tasks.cases import Cases
+from clinforge.data.tasks.chain_of_thought import ChainOfThought
 from clinforge.data.tasks.department import Department
 from clinforge.data.tasks.diagnosis import Diagnosis
+from clinforge.data.tasks.multi_hop import MultiHop
 from clinforge.data.tasks.organ_system import OrganSystem
 from clinforge.data.tasks.rare_disease import RareDiseaseTask
 
-Task = Annotated[OrganSystem | Department | Diagnosis | RareDiseaseTask | Advice, Field(discriminator="kind")]
+Task = Annotated[
+    OrganSystem | Department | Diagnosis | RareDiseaseTask | Advice | Atomic | MultiHop | Cases | ChainOfThought,
+    Field(discriminator="kind"),
+]
 
 
 class DataSettings(Settings):
@@ -33,7 +40,7 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":
-        labels = [task.label for task in self.tasks]
+        labels = [label for task in self.tasks for label in task.labels]
         if not labels:
             raise ValueError("a dataset needs at least one task")
         if len(set(labels)) < len(labels):

@@ -17,6 +17,7 @@ from clinforge.model.llama_cpp import LlamaCppModel
 from clinforge.model.transformers import ChatTokenizer
 from clinforge.records import Conversation, Record
 
+
 class Agreement(Record):
     """How one exported form compares with the trained adapter."""
 

@@ -23,7 +23,9 @@ def build(
 
     A model family that takes no token trees is left as it is; the loop then trains its samples one by one.
     """
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.bfloat16 if precision == "bf16" else torch.float32
+    )
     enable_trees(model)
     torch.manual_seed(seed)
     config = LoraConfig(

@@ -1,0 +1,181 @@
+"""A case reasoned through in a fixed layout: complaint, history, differential, examinations, evidence, diagnosis.
+
+Every line is filled from facts of one graph. The differential are the diseases that share most of the findings told;
+the evidence says which findings speak for the diagnosis and which of them are not recorded for each of the others.
+Not recorded is not the same as absent, and the wording says so. A line without facts says that nothing is known.
+"""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import islice
+from math import ceil
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from clinforge.data.draw import digest, ordered
+from clinforge.data.facts.index import Edge, FactIndex
+from clinforge.data.facts.names import book_of, fold, name_book, names_in
+from clinforge.data.facts.pictures import Drawn, Picture, distinct_cases, picture_of
+from clinforge.data.lineage import Lineage
+from clinforge.data.split import Shares, split_of
+from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, finish
+from clinforge.data.tasks.graph_task import GraphTask, taught_first
+from clinforge.data.tasks.patients import case_facts, case_values, listed, patient_words
+from clinforge.records import Lang
+
+_SIZES = (4, 5, 6)
+_FEWEST_FINDINGS = 8
+_COMPLAINTS = 2
+_RIVALS = 3
+_EXAMINATIONS = 4
+_SPARE = 3
+"""Cases drawn per case wanted, since some fit another disease as well."""
+Rivals = Mapping[str, Sequence[Edge]]
+"""Name of another disease -> its edges to findings of the case."""
+
+
+class ChainOfThought(GraphTask):
+    """Case → reasoning and diagnosis in the sections of `layout.toml`; every disease tested is also taught."""
+
+    kind: Literal["chain_of_thought"] = "chain_of_thought"
+    num_train: int = Field(default=100, ge=1)
+    num_validation: int = Field(default=10, ge=0)
+    num_test: int = Field(default=20, ge=0)
+    disease_types: tuple[str, ...] = ()
+    """Names of diseases, in Chinese or English; without any, `num_diseases` are drawn from the graph."""
+    num_diseases: int = Field(default=40, ge=1)
+    """Diseases drawn where none are named."""
+
+    purpose: ClassVar[Purpose] = "text"
+    title: ClassVar[Mapping[Lang, str]] = {"en": "Case → reasoned diagnosis", "zh": "病例→推理与诊断"}
+    about: ClassVar[Mapping[Lang, str]] = {
+        "en": "Free text in a fixed layout; known diseases, new cases.",
+        "zh": "固定格式的自由文本；已学疾病的新病例。",
+    }
+    apart: ClassVar[frozenset[Apart]] = frozenset({"case"})
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.kind
+
+    def __call__(self, seed: int, lineage: Lineage) -> TaskResult:
+        """Build the samples."""
+        index = self.index()
+        pictures, remarks = self._pictures(index, seed)
+        each = _SPARE * ceil((self.num_train + self.num_validation + self.num_test) / max(1, len(pictures)))
+        drawn = [(picture, one) for picture in pictures for one in islice(distinct_cases(picture, _SIZES, seed), each)]
+        cases = [(case, picture.subject) for picture, one in drawn if (case := self._case(index, picture, one, seed))]
+        kept = taught_first(self, cases, seed)
+        dropped = {
+            "fits another disease as well": len(drawn) - len(cases),
+            "not needed, or not taught": len(cases) - len(kept),
+        }
+        lineage.record(self.label, "compose", self.model_dump(), (len(drawn), len(kept)), dropped)
+        result = finish(self, kept, seed, lineage)
+        return TaskResult(result.samples, result.facts, remarks)
+
+    def _pictures(self, index: FactIndex, seed: int) -> tuple[list[Picture], tuple[str, ...]]:
+        remarks: tuple[str, ...] = ()
+        if self.disease_types:
+            book = book_of(index) if self.facts or self.graph == "common" else name_book()
+            named = [book.find(asked) for asked in self.disease_types]
+            remarks = tuple(remark for one in named for remark in one.remarks)
+            subjects = [entry.subject for one in named for entry in one.entries if entry.lang == self.lang]
+        else:
+            rich = [name for name in index.subjects("finding") if len(index.about(name, "finding")) >= _FEWEST_FINDINGS]
+            subjects = ordered(rich, seed, "reasoned")[: self.num_diseases]
+        found = (picture_of(subject, index.all_about(subject), names_in(index, subject)) for subject in subjects)
+        return [picture for picture in found if picture], remarks
+
+    def _case(self, index: FactIndex, picture: Picture, drawn: Drawn, seed: int) -> Case | None:
+        rivals = _rivals(index, picture, drawn)
+        if any(len(shared) == len(drawn.shown) for shared in rivals.values()):
+            return None
+        nearest = sorted(rivals, key=lambda name: (-len(rivals[name]), digest(seed, name)))[:_RIVALS]
+        shown = {name: rivals[name] for name in nearest}
+        examinations = index.about(picture.subject, "examination")[:_EXAMINATIONS]
+        shared = (edge.fact for edges in shown.values() for edge in edges)
+        facts = (*case_facts(drawn), *(edge.fact for edge in examinations), *shared)
+        return Case(
+            split=split_of("|".join((picture.subject, *sorted(drawn.names))), _SHARES, seed),
+            family=digest("reasoned", picture.subject)[:12],
+            values=case_values(drawn, self.lang),
+            answer=reasoned(picture, drawn, shown, examinations),
+            options=(),
+            facts=tuple({fact.id: fact for fact in facts}.values()),
+            source=picture.source,
+        )
+
+
+_SHARES = Shares(validation=0.15, test=0.2)
+
+
+def reasoned(picture: Picture, drawn: Drawn, rivals: Rivals, examinations: Iterable[Edge]) -> str:
+    """The answer: one line a section, `heading: text`."""
+    words = _words(picture.lang)
+    told, tested = [e for e in drawn.shown if not e.test], [e for e in drawn.shown if e.test]
+    complaint, more = told[:_COMPLAINTS], told[_COMPLAINTS:]
+    patient = patient_words(drawn.sex, drawn.age, picture.lang)
+    history = words["also"].format(patient=patient, findings=listed(more, picture.lang)) if more else patient
+    examined = [words["results"].format(findings=listed(tested, picture.lang))] if tested else []
+    known = listed(examinations, picture.lang)
+    examined += [words["examined"].format(examinations=known)] if known else []
+    sections = {
+        "chief_complaint": listed(complaint, picture.lang),
+        "history": history,
+        "differential": words["between"].join(
+            words["shared"].format(disease=name, findings=listed(shared, picture.lang))
+            for name, shared in rivals.items()
+        ),
+        "examinations": words["between"].join(examined),
+        "evidence": words["between"].join(_evidence(picture, drawn, rivals)),
+        "diagnosis": picture.name,
+    }
+    headings = layout(picture.lang)
+    return "\n".join(f"{headings[key]}{words['colon']}{text or words['nothing']}" for key, text in sections.items())
+
+
+def _evidence(picture: Picture, drawn: Drawn, rivals: Rivals) -> list[str]:
+    words = _words(picture.lang)
+    lines = [words["supports"].format(disease=picture.name, findings=listed(drawn.shown, picture.lang))]
+    for name, shared in rivals.items():
+        theirs = {edge.object for edge in shared}
+        lacking = [edge for edge in drawn.shown if edge.object not in theirs]
+        lines.append(words["lacks"].format(disease=name, findings=listed(lacking, picture.lang)))
+    return lines
+
+
+def _rivals(index: FactIndex, picture: Picture, drawn: Drawn) -> Rivals:
+    """Other diseases of the same source with findings of the case; other names of the disease are not others."""
+    own = {fold(name) for name in names_in(index, picture.subject)}
+    found = defaultdict[str, list[Edge]](list)
+    for told in drawn.shown:
+        for edge in index.naming(told.object, "finding"):
+            if edge.fact.source == picture.source and edge.fact.subject != picture.subject:
+                found[edge.fact.subject].append(edge)
+    by_name: dict[str, list[Edge]] = {}
+    for subject in sorted(found):
+        name = found[subject][0].subject
+        # A type of the disease, or what it is a type of, is not another disease either.
+        if not any(one in fold(name) or fold(name) in one for one in own):
+            by_name.setdefault(name, found[subject])
+    return by_name
+
+
+def layout(lang: Lang) -> Mapping[str, str]:
+    """Section -> heading, in the order of the sections."""
+    return _table()[lang]
+
+
+def _words(lang: Lang) -> Mapping[str, str]:
+    return _table()["phrases"][lang]
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads((files("clinforge.data.tasks") / "layout.toml").read_text(encoding="utf-8"))
