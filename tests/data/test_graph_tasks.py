@@ -148,7 +148,7 @@ def test_too_many_cases_is_an_error_that_says_how_many_there_are(tmp_path):
 
 def test_cases_that_fit_another_of_the_diseases_are_left_out_and_counted(tmp_path):
     path = own_facts(tmp_path, {"Blue pox": "abcd", "Red pox": "abce"})
-    task = Cases(disease_types=("Blue pox", "Red pox"), facts=path, langs=("en",), num_samples=8, max_findings=4)
+    task = Cases(disease_types=("Blue pox", "Red pox"), facts=path, langs=("en",), num_samples=16, max_findings=4)
     lineage = Lineage()
     result = task(0, lineage)
     assert all(told(row)[2] & {"finding d", "finding e"} for row in result.samples)
@@ -184,6 +184,13 @@ def own_facts(folder, findings):
     path = folder / "facts.jsonl"
     path.write_text("\n".join(json.dumps(row.model_dump()) for row in rows), encoding="utf-8")
     return path
+
+
+def test_nobody_has_a_disease_of_the_other_sex():
+    task = Cases(disease_types=("子宫肌瘤", "前列腺增生"), num_samples=60, langs=("zh",))
+    patients = {(row.answer, told(row)[1].partition("，")[0]) for row in task(0, Lineage()).samples}
+    assert {sex for name, sex in patients if "子宫" in name} == {"女"}
+    assert {sex for name, sex in patients if "前列腺" in name} == {"男"}
 
 
 # --- atomic and multi-hop

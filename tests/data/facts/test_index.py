@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clinforge.data.facts.edges import own_graph
-from clinforge.data.facts.index import FactIndex, edges_of, fact, people
+from clinforge.data.facts.index import FactIndex, edges_of, fact, people, sex_in
 from clinforge.errors import InputError
 
 FACTS = [
@@ -56,3 +56,11 @@ def test_facts_of_a_file_keep_their_ids_and_a_file_without_a_known_role_says_wha
 )
 def test_people_are_read_only_where_the_text_is_exact(text, expected):
     assert people(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "sex"),
+    [("子宫肌瘤", "female"), ("前列腺增生", "male"), ("女性睾丸", None), ("头痛", None), ("妊娠呕吐", "female")],
+)
+def test_organs_of_one_sex_tell_the_sex(text, sex):
+    assert sex_in(text) == sex

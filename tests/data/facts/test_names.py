@@ -47,7 +47,8 @@ def test_an_unknown_name_names_the_nearest():
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("Huntington's disease", "huntington disease"), ("亨廷顿氏舞蹈症", "亨廷顿舞蹈病"), ("马凡综合症", "马凡综合征"),
+        ("Huntington's disease", "huntington disease"), ("亨廷顿氏舞蹈症", "亨廷顿舞蹈病"),
+        ("马凡综合症", "马凡综合征"),
         ("Ａｌｐｏｒｔ综合征", "alport 综合征"),
     ],
 )  # fmt: skip

@@ -1,12 +1,15 @@
 """The built-in graphs and a user's facts as edges. The ids of facts are the same in every task that uses them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from clinforge.data.departments import only_department, our_name
-from clinforge.data.facts.index import Edge, FactIndex, Role, edges_of, fact, people
+from clinforge.data.facts.index import Edge, FactIndex, Role, edges_of, people, sex_in
 from clinforge.errors import InputError
 from clinforge.knowledge.graphs import cmekg
 from clinforge.knowledge.graphs.healthcare import CommonDisease, load_healthcare
@@ -23,11 +26,18 @@ _PLAIN: Mapping[str, Role] = {
     cmekg.DRUG: "drug",
     cmekg.INDICATION: "indication",
 }
-"""Predicates of CMeKG whose values are used as they stand, if they have no fault of extraction."""
+"""Predicates of CMeKG whose values are used as they stand, where they have no fault."""
 
 _NOT_OF_A_PATIENT = re.compile(
-    r"^(可|未|不伴|否认|没有|仅|或|并|伴|但|其|随|表现|出现|早期|晚期|后期|无(?!力|尿|汗|痛|脉|月经))|[的和与及]$"
+    r"^(伴|并(?!指|趾)|或|但|其|及|与|随(?!意)|因|在|由|以|为|呈|较|常|偶|仅|未|不伴|没有|否认|表现|出现|继[而有呈]|轻者|重者"
+    r"|早期|晚期|后期|可(?![复逆]性)|无(?!力|尿|汗|痛|脉|欲|食欲|光感|月经|精子|症状|规律|[牙眼脑虹晶]))"
+    r"|[的和与及]$|(内侧|外侧|部位)$|[或而但并]无|未见|不明显|(?<!不)正常|病例|患者|病人|群体"
 )
+"""Denials, conditions and fragments among CMeKG's symptoms: true of the disease perhaps, but not of a patient."""
+_LONGEST_FINDING = 8
+"""What is longer is a piece of a sentence more often than a finding."""
+_MOST_SUBJECTS = 40
+"""A test or treatment that more subjects share (laboratory tests, antibiotics) says nothing of any one of them."""
 
 
 @cache
@@ -69,33 +79,56 @@ def edges_about(source: str, lang: Lang, subject: str) -> list[Edge]:
 
 
 def cmekg_edges(subject: str) -> Iterator[Edge]:
-    """What CMeKG says of one subject, as far as its predicates are used."""
-
-    def edge(predicate: str, value: str, role: Role, shown: str = "") -> Edge:
-        return Edge(fact(subject, predicate, value, "zh", CMEKG), role, subject, shown or value)
-
+    """What CMeKG says of one subject by the predicates that are used, faulty values marked as such."""
     disease, row = cmekg.load_cmekg().diseases.get(subject), cmekg.load_relations()[subject]
+    own_sex = sex_in(subject) or sex_in("".join(row.get(cmekg.DEPARTMENT, [])))
     for predicate, text in disease.symptoms if disease else ():
-        if usable_symptom(text):
-            yield edge(predicate, text, "finding")
-    department, _ = only_department(row.get(cmekg.DEPARTMENT, []))
-    for value in row.get(cmekg.DEPARTMENT, []):
-        if department and department in {our_name(part.strip()) for part in value.split("；")}:
-            yield edge(cmekg.DEPARTMENT, value, "department", department)
+        sex, fault = own_sex or sex_in(text), _fault_of_finding(text)
+        yield Edge("finding", subject, predicate, text, "zh", CMEKG, subject, text, sex=sex, fault=fault)
+    yield from _department_edges(subject, row.get(cmekg.DEPARTMENT, []))
     for predicate, role in _PLAIN.items():
-        for value in row.get(predicate, []):
-            if not cmekg.fault_of_value(predicate, value):
-                yield edge(predicate, value, role, value.strip())
-    for value in row.get(cmekg.GROUP, []):
+        for value in sorted(set(row.get(predicate, []))):
+            fault = cmekg.fault_of_value(predicate, value) or _too_general(role, value)
+            yield _cmekg_edge(subject, predicate, value, role, fault and f"{role}: {fault}")
+    for value in sorted(set(row.get(cmekg.GROUP, []))):
         sex, ages = people(value)
         if sex or ages:
-            known = fact(subject, cmekg.GROUP, value, "zh", CMEKG)
-            yield Edge(known, "people", subject, value, sex=sex, ages=ages)
+            yield replace(_cmekg_edge(subject, cmekg.GROUP, value, "people"), sex=sex, ages=ages)
 
 
-def usable_symptom(text: str) -> bool:
-    """Whether a cleaned symptom of CMeKG can be said of a patient: no denial and no fragment of a sentence."""
-    return not _NOT_OF_A_PATIENT.search(text)
+def _department_edges(subject: str, names: Sequence[str]) -> Iterator[Edge]:
+    """The names that mean the one department of ours that all of them mean, if there is one."""
+    department, reason = only_department(names)
+    for name in names:
+        if department is None:
+            yield _cmekg_edge(subject, cmekg.DEPARTMENT, name, "department", f"department: {reason}")
+        elif department in {our_name(part.strip()) for part in name.split("；")}:
+            yield replace(_cmekg_edge(subject, cmekg.DEPARTMENT, name, "department"), object=department)
+
+
+def _cmekg_edge(subject: str, predicate: str, value: str, role: Role, fault: str = "") -> Edge:
+    return Edge(role, subject, predicate, value, "zh", CMEKG, subject, value.strip(), fault=fault)
+
+
+def _fault_of_finding(text: str) -> str:
+    if len(text) > _LONGEST_FINDING:
+        return f"finding: longer than {_LONGEST_FINDING} characters"
+    return "finding: a denial, a condition or a fragment" if _NOT_OF_A_PATIENT.search(text) else ""
+
+
+def _too_general(role: Role, value: str) -> str:
+    if role == "indication" and value.strip() not in cmekg.load_cmekg().diseases:
+        return "not a disease of the graph"
+    if role in ("examination", "drug") and _num_subjects()[value] > _MOST_SUBJECTS:
+        return f"shared by more than {_MOST_SUBJECTS}"
+    return ""
+
+
+@cache
+def _num_subjects() -> Counter[str]:
+    """How many subjects have an examination or drug."""
+    rows = cmekg.load_relations().values()
+    return Counter(value for row in rows for key in (cmekg.EXAMINATION, cmekg.DRUG) for value in set(row.get(key, [])))
 
 
 def profile_edges(profile: Profile) -> Iterator[Edge]:
@@ -103,41 +136,31 @@ def profile_edges(profile: Profile) -> Iterator[Edge]:
     hpo, subject = load_hpo(), f"{profile.id} {profile.name}"
     source = f"hpo_{profile.id.partition(':')[0].lower()}"
 
-    def known(predicate: str, value: str) -> Fact:
-        return fact(subject, predicate, value, "en", source)
+    def edge(role: Role, predicate: str, value: str, shown: str, **more: Any) -> Edge:  # noqa: ANN401 -- Edge's own
+        return Edge(role, subject, predicate, value, "en", source, profile.name, shown, **more)
 
     for found in profile.findings:
-        name = hpo.terms[found.term].name
-        yield Edge(
-            known("has_finding", f"{found.term} {name}"),
-            "finding",
-            profile.name,
-            name,
-            share=found.share,
-            sex=found.sex,
-            test=is_test(hpo, found.term),
-        )
+        name, test = hpo.terms[found.term].name, is_test(hpo, found.term)
+        value = f"{found.term} {name}"
+        yield edge("finding", "has_finding", value, name, share=found.share, sex=found.sex, test=test)
     for gene in profile.genes:
-        yield Edge(known("associated_gene", gene), "gene", profile.name, gene)
+        yield edge("gene", "associated_gene", gene, gene)
     for term in profile.onsets:
-        name, ages = hpo.terms[term].name, onset_years([term])
-        yield Edge(known("age_at_onset", f"{term} {name}"), "people", profile.name, name, ages=ages)
+        name = hpo.terms[term].name
+        yield edge("people", "age_at_onset", f"{term} {name}", name, ages=onset_years([term]))
 
 
 def common_edges(disease: CommonDisease, lang: Lang) -> Iterator[Edge]:
     """What the tables of common diseases say of one disease."""
 
-    def known(predicate: str, value: str) -> Fact:
-        return fact(disease.name, predicate, value, lang, HEALTHCARE)
+    def edge(role: Role, predicate: str, value: str) -> Edge:
+        return Edge(role, disease.name, predicate, value, lang, HEALTHCARE, disease.name, value)
 
-    name = disease.name
-    for text in disease.symptoms:
-        yield Edge(known("symptom", text), "finding", name, text)
+    yield from (edge("finding", "symptom", text) for text in disease.symptoms)
     for measured in disease.measurements:
-        text = f"{measured.label} {measured.flag}"
-        yield Edge(known("measurement", text), "finding", name, text, test=True)
-    yield Edge(known("specialty", disease.specialty), "department", name, disease.specialty)
-    yield Edge(known("icd10", disease.icd10), "icd10", name, disease.icd10)
+        yield replace(edge("finding", "measurement", f"{measured.label} {measured.flag}"), test=True)
+    yield edge("department", "specialty", disease.specialty)
+    yield edge("icd10", "icd10", disease.icd10)
     low, high = disease.ages
-    stated = f"{disease.sex or 'any sex'}, {low}-{high} years"
-    yield Edge(known("people", stated), "people", name, stated, sex=disease.sex, ages=disease.ages)
+    stated = edge("people", "people", f"{disease.sex or 'any sex'}, {low}-{high} years")
+    yield replace(stated, sex=disease.sex, ages=disease.ages)

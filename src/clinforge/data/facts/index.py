@@ -2,8 +2,8 @@
 
 import re
 import tomllib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,13 +23,20 @@ _OLDEST = 120
 
 @dataclass(frozen=True)
 class Edge:
-    """A fact, its role, and what the source says with it."""
+    """A fact in a role, with what its source says besides."""
 
-    fact: Fact
     role: Role
+    about: str
+    """The subject as the fact names it, with the source's id."""
+    predicate: str
+    value: str
+    """The object as the fact names it."""
+    lang: Lang
+    source: str
     subject: str
-    """The subject's name as people read it, without the source's id."""
+    """The subject's name as people read it."""
     object: str
+    """The object's name as people read it."""
     share: float | None = None
     """Of a finding: share of patients who have it, 0 < share <= 1."""
     sex: Sex | None = None
@@ -38,35 +45,60 @@ class Edge:
     """Of `people`: first and last year of age."""
     test: bool = False
     """Of a finding: a test's result rather than what a patient says or shows."""
+    fault: str = ""
+    """Why it is not used, '' if it is: an index leaves it out and counts it."""
+    fact_id: str = ""
+    """Of a user's fact: its own id."""
+
+    @property
+    def fact(self) -> Fact:
+        """The fact itself. Made when asked for: a graph has hundreds of thousands, a dataset some."""
+        if not self.fact_id:
+            return fact(self.about, self.predicate, self.value, self.lang, self.source)
+        return Fact(
+            id=self.fact_id,
+            subject=self.about,
+            predicate=self.predicate,
+            object=self.value,
+            lang=self.lang,
+            source=self.source,
+        )
 
 
 class FactIndex:
     """Edges by subject and role, and by object and role; equal edges in any order give an equal index."""
 
     def __init__(self, edges: Iterable[Edge]) -> None:
+        self.dropped = Counter[str]()
+        """What was left out, by reason."""
+        self.num_edges = 0
         self._about = defaultdict[tuple[str, Role], list[Edge]](list)
         self._called = defaultdict[tuple[str, Role], list[Edge]](list)
         self._naming = defaultdict[tuple[str, Role], list[Edge]](list)
-        for edge in sorted(edges, key=lambda edge: (edge.fact.subject, edge.role, edge.object, edge.fact.id)):
-            self._about[edge.fact.subject, edge.role].append(edge)
+        for edge in sorted(edges, key=lambda edge: (edge.about, edge.role, edge.object, edge.predicate, edge.fact_id)):
+            if edge.fault:
+                self.dropped[edge.fault] += 1
+                continue
+            self.num_edges += 1
+            self._about[edge.about, edge.role].append(edge)
             self._called[edge.subject, edge.role].append(edge)
             self._naming[edge.object, edge.role].append(edge)
 
-    def about(self, subject: str, role: Role) -> tuple[Edge, ...]:
+    def about(self, subject: str, role: Role) -> Sequence[Edge]:
         """What is known of a subject, named as its facts name it."""
-        return tuple(self._about.get((subject, role), ()))
+        return self._about.get((subject, role), ())
 
     def all_about(self, subject: str) -> tuple[Edge, ...]:
         """What is known of a subject in any role."""
         return tuple(edge for role in get_args(Role) for edge in self.about(subject, role))
 
-    def called(self, name: str, role: Role) -> tuple[Edge, ...]:
+    def called(self, name: str, role: Role) -> Sequence[Edge]:
         """What is known of all subjects of this name; sources may have one each."""
-        return tuple(self._called.get((name, role), ()))
+        return self._called.get((name, role), ())
 
-    def naming(self, name: str, role: Role) -> tuple[Edge, ...]:
+    def naming(self, name: str, role: Role) -> Sequence[Edge]:
         """The edges that lead to an object of this name."""
-        return tuple(self._naming.get((name, role), ()))
+        return self._naming.get((name, role), ())
 
     def subjects(self, role: Role) -> list[str]:
         """Subjects of which something of this role is known, sorted."""
@@ -93,7 +125,8 @@ def edges_of(facts: Iterable[Fact], roles: Mapping[str, Role]) -> Iterator[Edge]
         role = known.get(row.predicate)
         if role:
             sex, ages = people(row.object) if role == "people" else (None, None)
-            yield Edge(row, role, row.subject, row.object, sex=sex, ages=ages)
+            stated = (row.subject, row.predicate, row.object, row.lang, row.source)
+            yield Edge(role, *stated, row.subject, row.object, sex=sex, ages=ages, fact_id=row.id)
 
 
 @cache
@@ -120,6 +153,18 @@ def people(text: str) -> tuple[Sex | None, tuple[int, int] | None]:
     elif rest:
         return None, None
     return sex, ages if ages and ages[0] <= ages[1] <= _OLDEST else None
+
+
+def sex_in(text: str) -> Sex | None:
+    """The sex that a Chinese name of a disease or finding allows, if its words allow only one."""
+    found: list[Sex] = [sex for sex, words in _organs().items() if words.search(text)]
+    return found[0] if len(found) == 1 else None
+
+
+@cache
+def _organs() -> dict[Sex, re.Pattern[str]]:
+    table: dict[Sex, list[str]] = _table()["organs"]
+    return {sex: re.compile("|".join(words)) for sex, words in table.items()}
 
 
 @cache

@@ -20,7 +20,7 @@ from clinforge.data.facts.index import FactIndex
 from clinforge.errors import ConfigError
 from clinforge.knowledge.graphs.cmekg import OTHER_NAMES, load_cmekg, load_relations
 from clinforge.knowledge.graphs.healthcare import load_healthcare
-from clinforge.knowledge.graphs.hpo_profiles import load_profiles
+from clinforge.knowledge.graphs.hpo import load_hpo
 from clinforge.records import Lang
 
 _SHOWN = 3
@@ -43,7 +43,7 @@ class Named:
 
     asked: str
     entries: tuple[Entry, ...]
-    """At most one for each source and language."""
+    """At most one for each source and language; within a language the one that is called so itself comes first."""
     remarks: tuple[str, ...]
     """Where a source has several entries under the name: which was taken."""
 
@@ -65,9 +65,10 @@ class NameBook:
             raise ConfigError(f"No graph knows the disease '{asked}'.", hint=f"Nearest names: {self._nearest(asked)}")
         places = self._by_place(found)
         remarks = tuple(_remark(asked, rivals) for rivals in places.values() if len(rivals) > 1)
-        others = (name for entry in found for name in self.names_of[entry] if not is_short(name))
-        places = self._by_place(self._under(others)) | places
-        return Named(asked, tuple(rivals[0] for _, rivals in sorted(places.items())), remarks)
+        bridged = self._under(name for entry in found for name in self.names_of[entry] if not is_short(name))
+        taken = [rivals[0] for rivals in (self._by_place(bridged) | places).values()]
+        ranks = bridged | found
+        return Named(asked, tuple(sorted(taken, key=lambda entry: (entry.lang, ranks[entry], entry))), remarks)
 
     def _under(self, names: Iterable[str]) -> dict[Entry, int]:
         """Entries under any of the names, with the best rank each has there."""
@@ -92,6 +93,7 @@ class NameBook:
         return ", ".join(self.names_of[entry][0] for entry in entries) or "none"
 
 
+@cache
 def fold(name: str) -> str:
     """What makes two spellings one name: width, case, punctuation, `'s`, 氏, and how a Chinese name ends."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
@@ -110,7 +112,7 @@ def same_names(asked: str) -> tuple[str, ...]:
 
 def is_short(name: str) -> bool:
     """Whether the name is an abbreviation, which as a rule has several meanings."""
-    return re.fullmatch(r"[A-Za-z0-9-]{1,5}", name) is not None
+    return re.fullmatch(r"[A-Z0-9-]{1,5}", name) is not None
 
 
 @cache
@@ -147,10 +149,11 @@ def _built_in() -> Iterator[tuple[Entry, Sequence[str], int]]:
     for name, disease in load_cmekg().diseases.items():
         others = [text for predicate in OTHER_NAMES for text in relations[name].get(predicate, [])]
         yield Entry(CMEKG, "zh", name), (name, *others), len(disease.symptoms)
-    for profile in load_profiles().values():
-        entry = Entry(f"hpo_{profile.id.partition(':')[0].lower()}", "en", f"{profile.id} {profile.name}")
-        # OMIM numbers the types of a disease and gives the first type the disease's own entry.
-        yield entry, (profile.name, profile.name.removesuffix(" 1")), len(profile.findings)
+    for disease in load_hpo().diseases.values():
+        if disease.source in ("OMIM", "ORPHA"):
+            entry = Entry(f"hpo_{disease.source.lower()}", "en", f"{disease.id} {disease.name}")
+            # OMIM numbers the types of a disease and gives the first type the disease's own entry.
+            yield entry, (disease.name, disease.name.removesuffix(" 1")), len(disease.terms)
     english, chinese = load_healthcare("en"), load_healthcare("zh")
     for ours, theirs in zip(english.values(), chinese.values(), strict=True):
         yield Entry(HEALTHCARE, "en", ours.name), (ours.name, theirs.name), len(ours.symptoms)
@@ -160,8 +163,7 @@ def _built_in() -> Iterator[tuple[Entry, Sequence[str], int]]:
 def _in_index(index: FactIndex) -> Iterator[tuple[Entry, Sequence[str], int]]:
     for subject in index.subjects("finding"):
         findings = index.about(subject, "finding")
-        known = findings[0].fact
-        yield Entry(known.source, known.lang, subject), names_in(index, subject), len(findings)
+        yield Entry(findings[0].source, findings[0].lang, subject), names_in(index, subject), len(findings)
 
 
 def _remark(asked: str, rivals: Sequence[Entry]) -> str:

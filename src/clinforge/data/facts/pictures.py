@@ -5,6 +5,7 @@ states none, as likely as not), then a few of those that are there are told. Sex
 says; an age it does not state is not made up.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,8 @@ class Picture:
     name: str
     findings: tuple[Edge, ...]
     people: tuple[Edge, ...]
+    dropped: Counter[str]
+    """Findings left out, by reason."""
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -73,21 +76,29 @@ class Picture:
 
 
 def picture_of(subject: str, known: Iterable[Edge], names: Iterable[str]) -> Picture | None:
-    """The picture without findings that name the disease; None if nothing is left.
+    """The picture without findings that name the disease or have a fault; None if nothing is left.
 
     `known` are the edges of the subject. `names` are all names of the disease: a finding that holds one, or is part of
     one, gives it away.
     """
     edges = list(known)
     forbidden = {fold(name) for name in names if not is_short(name)}
-    findings = [edge for edge in edges if edge.role == "finding" and not _tells(fold(edge.object), forbidden)]
-    by_name = {edge.object: edge for edge in reversed(findings)}
+    dropped = Counter[str]()
+    by_name: dict[str, Edge] = {}
+    for edge in edges:
+        if edge.role != "finding":
+            continue
+        fault = edge.fault or ("finding: it names the disease" if _tells(fold(edge.object), forbidden) else "")
+        if fault:
+            dropped[fault] += 1
+        else:
+            by_name.setdefault(edge.object, edge)
     if not by_name:
         return None
     first = next(iter(by_name.values()))
-    people = tuple(edge for edge in edges if edge.role == "people")
+    people = tuple(edge for edge in edges if edge.role == "people" and not edge.fault)
     ordered = tuple(by_name[name] for name in sorted(by_name))
-    return Picture(first.fact.lang, first.fact.source, subject, first.subject, ordered, people)
+    return Picture(first.lang, first.source, subject, first.subject, ordered, people, dropped)
 
 
 def distinct_cases(picture: Picture, sizes: Sequence[int], seed: int) -> Iterator[Drawn]:
@@ -175,7 +186,7 @@ def _alike(one: Edge, other: Edge) -> bool:
     first, second = fold(one.object), fold(other.object)
     if first in second or second in first:
         return True
-    terms = [edge.fact.object.partition(" ")[0] for edge in (one, other)]
+    terms = [edge.value.partition(" ")[0] for edge in (one, other)]
     hpo = load_hpo() if all(term.startswith("HP:") for term in terms) else None
     return hpo is not None and (terms[0] in hpo.ancestors(terms[1]) or terms[1] in hpo.ancestors(terms[0]))
 

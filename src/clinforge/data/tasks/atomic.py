@@ -4,6 +4,7 @@ Every fact taught is asked from its subject to its object. Some objects are set 
 them are asked in validation and test alone, and only of facts that training holds the other way round.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
@@ -32,7 +33,7 @@ class Atomic(GraphTask):
     num_train: int = Field(default=400, ge=1)
     num_validation: int = Field(default=20, ge=0)
     num_test: int = Field(default=100, ge=0)
-    num_subjects: int = Field(default=100, ge=8)
+    num_subjects: int = Field(default=200, ge=8)
     """Subjects asked about for each kind of fact."""
     roles: tuple[Role, ...] = _ROLES
     """Which kinds of fact are asked about; a kind that the graph does not have gives no question."""
@@ -60,7 +61,9 @@ class Atomic(GraphTask):
         """Build the samples."""
         index = self.index()
         edges = [edge for role in self.roles for edge in self._edges(index, role, seed)]
-        lineage.record(self.label, "facts", self.model_dump(), (len(edges), len(edges)), {})
+        dropped = index.dropped + Counter({"not asked about": index.num_edges - len(edges)})
+        taken = index.num_edges + index.dropped.total()
+        lineage.record(self.label, "facts", self.model_dump(), (taken, len(edges)), dropped)
         asked = 0
         cases: list[tuple[Case, str]] = []
         for role in self.roles:
@@ -69,8 +72,8 @@ class Atomic(GraphTask):
             asked += len(found)
             cases += [(case, key) for case, key in found if case]
         kept = taught_first(self, cases, seed)
-        dropped = {"a name gives it away": asked - len(cases), "not needed, or not taught": len(cases) - len(kept)}
-        lineage.record(self.label, "compose", self.model_dump(), (asked, len(kept)), dropped)
+        left = {"a name gives it away": asked - len(cases), "not needed, or not taught": len(cases) - len(kept)}
+        lineage.record(self.label, "compose", self.model_dump(), (asked, len(kept)), left)
         return finish(self, kept, seed, lineage)
 
     def _edges(self, index: FactIndex, role: Role, seed: int) -> list[Edge]:
@@ -120,5 +123,5 @@ def _case(
         answer=answer,
         options=options,
         facts=(edge.fact,),
-        source=edge.fact.source,
+        source=edge.source,
     )

@@ -20,6 +20,7 @@ from clinforge.data.facts.pictures import Drawn, Picture, distinct_cases, pictur
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
 from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, put_into_words
+from clinforge.data.tasks.graph_task import record_findings
 from clinforge.data.tasks.patients import case_facts, case_values
 from clinforge.errors import ConfigError
 from clinforge.records import Lang
@@ -56,7 +57,7 @@ class Cases(TaskSettings):
     """Most findings of a case."""
     facts: Path | None = None
     """File of your own facts, one a line; they take the place of the built-in graphs."""
-    predicates: dict[str, Role] = {}
+    predicates: dict[str, Role] = Field(default={})
     """Role of each predicate of your own facts that is not a known one."""
 
     purpose: ClassVar[Purpose] = "recall"
@@ -99,10 +100,12 @@ class Cases(TaskSettings):
             raise ConfigError(
                 f"Task {self.task} can give {len(cases)} distinct cases of {', '.join(self.disease_types)} in "
                 f"{' and '.join(self.langs)}, but num_samples asks for {self.num_samples}.",
-                hint=f"Set num_samples to at most {len(cases)}, name more diseases, or widen min_findings/max_findings.",
+                hint=f"Set num_samples to at most {len(cases)}, or name more diseases.",
             )
         results: list[TaskResult] = []
         for lang in self.langs:
+            pictures = [picture for disease in diseases for picture in disease.pictures.get(lang, ())]
+            record_findings(lineage, self, lang, pictures)
             own = [case for known, case in cases if known == lang]
             dropped = {reason: count for (known, reason), count in passed.items() if known == lang}
             counts = (len(own) + sum(dropped.values()), len(own))
@@ -172,13 +175,14 @@ class Cases(TaskSettings):
     def _turns(self, diseases: Sequence[Disease], seed: int) -> Iterator[tuple[Disease, Picture, Drawn]]:
         sizes = range(self.min_findings, self.max_findings + 1)
 
-        def of(disease: Disease, picture: Picture) -> Iterator[tuple[Disease, Picture, Drawn]]:
-            return ((disease, picture, drawn) for drawn in distinct_cases(picture, sizes, seed))
+        def drawn(disease: Disease, picture: Picture) -> Iterator[tuple[Disease, Picture, Drawn]]:
+            return ((disease, picture, one) for one in distinct_cases(picture, sizes, seed))
 
-        return take_turns(
-            take_turns(take_turns(of(disease, picture) for picture in own) for own in disease.pictures.values())
-            for disease in diseases
-        )
+        def languages(disease: Disease) -> Iterator[tuple[Disease, Picture, Drawn]]:
+            sources = ([drawn(disease, picture) for picture in own] for own in disease.pictures.values())
+            return take_turns([take_turns(streams) for streams in sources])
+
+        return take_turns([languages(disease) for disease in diseases])
 
     def _case(self, disease: Disease, picture: Picture, drawn: Drawn, seed: int) -> Case:
         place = "|".join((disease.family, picture.lang, *sorted(drawn.names)))

@@ -23,7 +23,7 @@ from clinforge.data.facts.pictures import Drawn, Picture, distinct_cases, pictur
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
 from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, finish
-from clinforge.data.tasks.graph_task import GraphTask, taught_first
+from clinforge.data.tasks.graph_task import GraphTask, record_findings, taught_first
 from clinforge.data.tasks.patients import case_facts, case_values, listed, patient_words
 from clinforge.records import Lang
 
@@ -67,6 +67,7 @@ class ChainOfThought(GraphTask):
         """Build the samples."""
         index = self.index()
         pictures, remarks = self._pictures(index, seed)
+        record_findings(lineage, self, self.lang, pictures)
         each = _SPARE * ceil((self.num_train + self.num_validation + self.num_test) / max(1, len(pictures)))
         drawn = [(picture, one) for picture in pictures for one in islice(distinct_cases(picture, _SIZES, seed), each)]
         cases = [(case, picture.subject) for picture, one in drawn if (case := self._case(index, picture, one, seed))]
@@ -93,19 +94,17 @@ class ChainOfThought(GraphTask):
         return [picture for picture in found if picture], remarks
 
     def _case(self, index: FactIndex, picture: Picture, drawn: Drawn, seed: int) -> Case | None:
-        rivals = _rivals(index, picture, drawn)
-        if any(len(shared) == len(drawn.shown) for shared in rivals.values()):
+        rivals = _rivals(index, picture, drawn, seed)
+        if rivals is None:
             return None
-        nearest = sorted(rivals, key=lambda name: (-len(rivals[name]), digest(seed, name)))[:_RIVALS]
-        shown = {name: rivals[name] for name in nearest}
         examinations = index.about(picture.subject, "examination")[:_EXAMINATIONS]
-        shared = (edge.fact for edges in shown.values() for edge in edges)
+        shared = (edge.fact for edges in rivals.values() for edge in edges)
         facts = (*case_facts(drawn), *(edge.fact for edge in examinations), *shared)
         return Case(
             split=split_of("|".join((picture.subject, *sorted(drawn.names))), _SHARES, seed),
             family=digest("reasoned", picture.subject)[:12],
             values=case_values(drawn, self.lang),
-            answer=reasoned(picture, drawn, shown, examinations),
+            answer=reasoned(picture, drawn, rivals, examinations),
             options=(),
             facts=tuple({fact.id: fact for fact in facts}.values()),
             source=picture.source,
@@ -150,21 +149,28 @@ def _evidence(picture: Picture, drawn: Drawn, rivals: Rivals) -> list[str]:
     return lines
 
 
-def _rivals(index: FactIndex, picture: Picture, drawn: Drawn) -> Rivals:
-    """Other diseases of the same source with findings of the case; other names of the disease are not others."""
+def _rivals(index: FactIndex, picture: Picture, drawn: Drawn, seed: int) -> Rivals | None:
+    """The other diseases of the same source that share most findings; None if one shares them all.
+
+    Other names of the disease, its types and what it is a type of are not other diseases.
+    """
     own = {fold(name) for name in names_in(index, picture.subject)}
     found = defaultdict[str, list[Edge]](list)
     for told in drawn.shown:
         for edge in index.naming(told.object, "finding"):
-            if edge.fact.source == picture.source and edge.fact.subject != picture.subject:
-                found[edge.fact.subject].append(edge)
-    by_name: dict[str, list[Edge]] = {}
-    for subject in sorted(found):
+            if edge.source == picture.source and edge.about != picture.subject:
+                found[edge.about].append(edge)
+    rivals: dict[str, list[Edge]] = {}
+    for subject in sorted(found, key=lambda subject: (-len(found[subject]), digest(seed, subject))):
         name = found[subject][0].subject
-        # A type of the disease, or what it is a type of, is not another disease either.
-        if not any(one in fold(name) or fold(name) in one for one in own):
-            by_name.setdefault(name, found[subject])
-    return by_name
+        if name in rivals or any(one in fold(name) or fold(name) in one for one in own):
+            continue
+        if len(found[subject]) == len(drawn.shown):
+            return None
+        rivals[name] = found[subject]
+        if len(rivals) == _RIVALS:
+            break
+    return rivals
 
 
 def layout(lang: Lang) -> Mapping[str, str]:

@@ -1,16 +1,22 @@
 """What tasks on any graph share: which facts they use, and four options that the facts leave one right answer of."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from clinforge.data.draw import digest, whole
 from clinforge.data.facts.edges import chinese_graph, common_graph, own_graph, rare_graph
 from clinforge.data.facts.index import FactIndex, Role
-from clinforge.data.tasks.base import Case, CountedTask
+from clinforge.data.facts.pictures import Picture
+from clinforge.data.lineage import Lineage
+from clinforge.data.split import balanced
+from clinforge.data.tasks.base import Case, CountedTask, TaskSettings, one_case_a_question
 from clinforge.data.tasks.choices import four_options
 from clinforge.records import Lang
 
@@ -26,7 +32,7 @@ class GraphTask(CountedTask):
     """`main`: CMeKG in Chinese, HPO in English; `common`: the parallel tables of common diseases."""
     facts: Path | None = None
     """File of your own facts, one a line; they take the place of the built-in graph."""
-    predicates: dict[str, Role] = {}
+    predicates: dict[str, Role] = Field(default={})
     """Role of each predicate of your own facts that is not a known one."""
 
     @property
@@ -63,12 +69,27 @@ def asked_words(way: Literal["forward", "inverse", "joined"], lang: Lang) -> Map
     return table[way][lang]
 
 
+def record_findings(lineage: Lineage, task: TaskSettings, lang: Lang, pictures: Iterable[Picture]) -> None:
+    """Note how many findings the pictures have, and which were left out."""
+    pictures = list(pictures)
+    kept, dropped = 0, Counter[str]()
+    for picture in pictures:
+        kept += len(picture.findings)
+        dropped += picture.dropped
+    lineage.record(f"{task.task}.{lang}", "facts", task.model_dump(), (kept + dropped.total(), kept), dropped)
+
+
 def taught_first(task: CountedTask, cases: Iterable[tuple[Case, Hashable]], seed: int) -> list[Case]:
     """As many cases as the task wants, such that the key of every test and validation case is also in training.
 
-    Fewer where there are not so many; the order of choice is fixed by the seed.
+    Fewer where there are not so many. The order of choice is fixed by the seed; what is asked for (the first field)
+    takes turns, as far as there are cases of it.
     """
-    ranked = sorted(cases, key=lambda row: digest(seed, row[0].question))
+    keys = dict(cases)
+    keys = {case: keys[case] for case in one_case_a_question(keys)[0]}
+    asked = {case: case.values[0][1] if case.options else "" for case in keys}
+    order = balanced(keys, len(keys), labels=asked, keys={case: digest(seed, case.question) for case in keys})
+    ranked = [(case, keys[case]) for case in order]
     lessons = {key: case for case, key in reversed(ranked) if case.split == "train"}
     chosen: list[Case] = []
     needed: dict[Hashable, Case] = {}

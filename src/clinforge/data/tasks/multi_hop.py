@@ -21,6 +21,8 @@ from clinforge.data.tasks.graph_task import GraphTask, asked_words, one_of_four,
 from clinforge.records import Lang
 
 End = Literal["department", "examination", "gene", "drug"]
+_SPARE = 4
+"""Questions tried per sample wanted, since some cannot be asked without a hint or are not taught."""
 Route = tuple[Edge, Edge]
 """Disease has finding; disease leads to the answer."""
 
@@ -59,9 +61,13 @@ class MultiHop(GraphTask):
         """Build the samples."""
         index = self.index()
         dropped = Counter[str]()
-        asked, cases = 0, list[tuple[Case, str]]()
+        joined, asked, cases = 0, 0, list[tuple[Case, str]]()
         for end in self.ends:
-            paths = list(_paths(index, end, seed, dropped))
+            found = list(_paths(index, end, seed, dropped))
+            enough = _SPARE * (self.num_train + self.num_validation + self.num_test)
+            # Disease by disease: the second fact of a tested path has to be on a path of training too.
+            paths = sorted(found, key=lambda path: digest(seed, "paths", path[0].about))[:enough]
+            joined += len(found)
             asked += len(paths)
             pool = ordered({second.object for _, second in paths}, seed, "answers", end)
             reach = {name: _findings_before(index, name, end) for name in pool}
@@ -70,10 +76,13 @@ class MultiHop(GraphTask):
                 if case:
                     cases.append((case, path[1].fact.id))
         findings = len(index.objects("finding")) * len(self.ends)
-        lineage.record(self.label, "join", self.model_dump(), (findings, asked), dropped)
+        taken = index.num_edges + index.dropped.total()
+        lineage.record(self.label, "facts", self.model_dump(), (taken, index.num_edges), index.dropped)
+        lineage.record(self.label, "join", self.model_dump(), (findings, joined), dropped)
         kept = taught_first(self, cases, seed)
-        left = {"a name gives it away": asked - len(cases), "not needed, or not taught": len(cases) - len(kept)}
-        lineage.record(self.label, "compose", self.model_dump(), (asked, len(kept)), left)
+        spare = joined - asked + len(cases) - len(kept)
+        left = {"a name gives it away": asked - len(cases), "not needed, or not taught": spare}
+        lineage.record(self.label, "compose", self.model_dump(), (joined, len(kept)), left)
         return finish(self, kept, seed, lineage)
 
     def _case(self, path: Route, pool: Sequence[str], reach: Mapping[str, frozenset[str]], seed: int) -> Case | None:
@@ -88,7 +97,7 @@ class MultiHop(GraphTask):
             answer=second.object,
             options=options,
             facts=(first.fact, second.fact),
-            source=first.fact.source,
+            source=first.source,
         )
 
 
@@ -96,28 +105,35 @@ def _paths(index: FactIndex, end: Role, seed: int, dropped: Counter[str]) -> Ite
     """One path for each finding from which the graph has exactly one answer, over a disease that it does not name."""
     for finding in index.objects("finding"):
         before = index.naming(finding, "finding")
-        after = {edge.fact.subject: index.about(edge.fact.subject, end) for edge in before}
-        answers = {edge.object for edges in after.values() for edge in edges}
-        if not all(after.values()):
-            dropped["a disease with the finding has no such fact"] += 1
-        elif len(answers) > 1:
-            dropped["several answers"] += 1
+        fault = _fault_of_join(index, before, end)
+        fit = [] if fault else [edge for edge in before if not _leaks(edge)]
+        if fit:
+            first = pick(fit, seed, "path", finding, end)
+            yield first, index.about(first.about, end)[0]
         else:
-            fit = [edge for edge in before if not _leaks(edge)]
-            if fit:
-                first = pick(fit, seed, "path", finding, end)
-                yield first, after[first.fact.subject][0]
-            else:
-                dropped["the finding names the disease"] += 1
+            dropped[fault or "the finding names the disease"] += 1
+
+
+def _fault_of_join(index: FactIndex, before: Sequence[Edge], end: Role) -> str:
+    """Why the diseases with a finding do not all lead to one answer, or '' if they do."""
+    answers = set[str]()
+    for edge in before:
+        after = index.about(edge.about, end)
+        answers.update(other.object for other in after)
+        if not after:
+            return "a disease with the finding has no such fact"
+        if len(answers) > 1:
+            return "several answers"
+    return ""
 
 
 def _leaks(edge: Edge) -> bool:
-    lang = edge.fact.lang
+    lang = edge.lang
     name, finding = fold(edge.subject), fold(edge.object)
     return name in finding or finding in name or bool(stems(edge.subject, lang) & stems(edge.object, lang))
 
 
 def _findings_before(index: FactIndex, answer: str, end: Role) -> frozenset[str]:
     """Findings of every disease that leads to the answer."""
-    diseases = {edge.fact.subject for edge in index.naming(answer, end)}
+    diseases = {edge.about for edge in index.naming(answer, end)}
     return frozenset(edge.object for disease in diseases for edge in index.about(disease, "finding"))

@@ -8,7 +8,7 @@ from clinforge.knowledge.graphs.hpo_profiles import Sex
 from clinforge.model.prompts import not_given
 from clinforge.records import Fact, Lang
 
-SEX_WORDS: dict[Lang, dict[Sex, str]] = {
+SEX_WORDS: dict[Lang, dict[str, str]] = {
     "en": {"male": "male", "female": "female"},
     "zh": {"male": "男", "female": "女"},
 }
@@ -36,7 +36,7 @@ def patient_words(sex: Sex, age: int | None, lang: Lang) -> str:
         return word
     if age == 0:
         return f"{word}，不满1岁" if lang == "zh" else f"{word}, younger than 1 year"
-    return f"{word}，{age}岁" if lang == "zh" else f"{word}, {age} years old"
+    return f"{word}，{age}岁" if lang == "zh" else f"{word}, {age} {'year' if age == 1 else 'years'} old"
 
 
 def listed(edges: Iterable[Edge], lang: Lang) -> str:

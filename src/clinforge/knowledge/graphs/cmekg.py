@@ -40,6 +40,9 @@ MAX_SYMPTOM_CHARACTERS = 12
 MAX_VALUE_CHARACTERS = 20
 _CODE = re.compile(r"[A-Z]\d\d(\.\w+)?$")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 ,'()/-]{3,80}$")
+_TEST = re.compile(
+    r"[检查测镜图超]|试验|造影|化验|培养|扫描|穿刺|平片|分析|常规|血象|骨髓象|CT|MRI|MRA|X线|PET|抗体|涂片|共振"
+)
 _SEVERAL = re.compile(r"[、，,；;：:。/]|以及|或者|伴有")
 _TRAILING_ET_CETERA = re.compile(r"等.{0,2}$")
 _HEADING = re.compile(
@@ -79,20 +82,21 @@ class Cmekg:
     dropped: Mapping[str, int]
 
 
-@cache
 def load_cmekg() -> Cmekg:
     """Read the installed graph (one second); MissingError when it is absent, UserError when not the pinned one."""
-    return clean(read_graph(pinned_file(_data_path(), SHA256, REQUIREMENT)))
+    return _installed()[0]
+
+
+def load_relations() -> Graph:
+    """Subject -> predicate -> values of the installed graph, `RELATIONS` alone; values as the source has them."""
+    return _installed()[1]
 
 
 @cache
-def load_relations() -> Graph:
-    """Subject -> predicate -> sorted values of the installed graph, `RELATIONS` alone; values as the source has them."""
+def _installed() -> tuple[Cmekg, Graph]:
     rows = read_graph(pinned_file(_data_path(), SHA256, REQUIREMENT))
-    return {
-        name: {predicate: sorted(set(row[predicate])) for predicate in RELATIONS if predicate in row}
-        for name, row in sorted(rows.items())
-    }
+    picked = {name: {key: rows[name][key] for key in RELATIONS if key in rows[name]} for name in sorted(rows)}
+    return clean(rows), picked
 
 
 def read_graph(path: Path) -> Graph:
@@ -155,6 +159,8 @@ def fault_of_value(predicate: str, text: str) -> str:
         (len(text) > MAX_VALUE_CHARACTERS, f"longer than {MAX_VALUE_CHARACTERS} characters"),
         (bool(_TRAILING_ET_CETERA.search(text)), "ends in 'et cetera'"),
         (bool(_SEVERAL.search(text)), "several items in one"),
+        (predicate == EXAMINATION and not _TEST.search(text), "not the name of a test"),
+        ("安慰剂" in text, "a placebo"),
     )
     return next((reason for failed, reason in checks if failed), "")
 
