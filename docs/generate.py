@@ -5,6 +5,7 @@ page is not what this program would write.
 """
 
 import argparse
+import inspect
 import json
 import re
 import sys
@@ -17,23 +18,33 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from clinforge.cli.main import build_parser
+from clinforge.data.sources.pubmed import PubMed
 from clinforge.recipe import Recipe
 from clinforge.serve.settings import ServeSettings
 
+SOURCES = (PubMed,)
 REFERENCE = Path(__file__).parent / "reference"
 
 
 def cli_page() -> str:
     """One section a verb, as `--help` prints it."""
     parts = ["# Command line\n\n`clinforge VERB --help` prints the same.\n"]
-    actions = [action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)]
-    for name, parser in actions[0].choices.items():
-        parts.append(f"\n## clinforge {name}\n\n{parser.description}\n\n| argument | meaning |\n|---|---|\n")
-        for action in parser._actions:
+    for name, parser in verbs("clinforge", build_parser()):
+        parts.append(f"\n## {name}\n\n{parser.description}\n\n| argument | meaning |\n|---|---|\n")
+        for action in (action for action in parser._actions if not isinstance(action, argparse._SubParsersAction)):
             shown = ", ".join(action.option_strings) or action.metavar or action.dest
             parts.append(f"| `{shown}` | {action.help or ''} |\n")
     parts.append("\nExit codes: 0 done, 1 our fault, 2 the user's (with the fix), 130 interrupted.\n")
     return "".join(parts)
+
+
+def verbs(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Verbs and the verbs within them, in the order of `--help`."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                yield f"{name} {word}", inner
+                yield from verbs(f"{name} {word}", inner)
 
 
 def recipe_page() -> str:
@@ -49,16 +60,27 @@ def serve_page() -> str:
     )
 
 
+def sources_page() -> str:
+    """The keys of each kind of source."""
+    parts = ["# Sources\n\nWhere documents come from, one section a kind.\n"]
+    parts += [tables(f"kind: {source.model_fields['kind'].default}", source) for source in SOURCES]
+    return "".join(parts)
+
+
 def settings_page(title: str, opening: str, settings: type[BaseModel]) -> str:
+    """A page of `tables`."""
+    return f"# {title}\n\n{opening}\n" + tables("top level", settings)
+
+
+def tables(top: str, settings: type[BaseModel]) -> str:
     """One table a section: key, type, default, meaning."""
-    parts = [f"# {title}\n\n{opening}\n"]
+    parts: list[str] = []
     for path, model in sections("", settings):
-        parts.append(f"\n## {path or 'top level'}\n\n{(model.__doc__ or '').strip()}\n\n")
+        parts.append(f"\n## {path or top}\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n")
         parts.append("| key | type | default | meaning |\n|---|---|---|---|\n")
         for name, field in model.model_fields.items():
-            parts.append(
-                f"| `{name}` | {kind(field.annotation)} | {default(field)} | {one_line(field.description)} |\n"
-            )
+            key, meaning = field.alias or name, one_line(field.description)
+            parts.append(f"| `{key}` | {kind(field.annotation)} | {default(field)} | {meaning} |\n")
     return "".join(parts)
 
 
@@ -92,6 +114,8 @@ def kind(annotation: Any) -> str:
         )
     if str(annotation).startswith("typing.Literal"):
         return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return " → ".join(kind(argument) for argument in get_args(annotation))
     if get_origin(annotation) is tuple:
         return "list of " + kind(get_args(annotation)[0])
     arguments = get_args(annotation)
@@ -173,7 +197,7 @@ def readme(page: str) -> str:
     )
 
 
-PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page}
+PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page, "sources.md": sources_page}
 
 if __name__ == "__main__":
     for run in sys.argv[1:]:

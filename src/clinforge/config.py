@@ -103,7 +103,7 @@ def _keys_at(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
         ]
         if deeper:
             models = deeper
-    return sorted({name for model in models for name in model.model_fields})
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
 def _models_in(annotation: object) -> Iterator[type[BaseModel]]:

@@ -32,6 +32,12 @@ class Fact(Record):
     source: str
     """Key of the source's row in the licence table, e.g. `cmekg`."""
 
+    @classmethod
+    def of(cls, subject: str, predicate: str, value: str, lang: Lang, source: str) -> "Fact":
+        """A fact whose id is the hash of its content."""
+        key = content_hash([subject, predicate, value, lang, source])[:16]
+        return cls(id=key, subject=subject, predicate=predicate, object=value, lang=lang, source=source)
+
 
 class Message(Record):
     """One turn of a conversation."""
@@ -110,6 +116,24 @@ class Sample(Record):
     template_id: str = ""
     source: str = ""
     licence: str = ""
+
+
+class Verdict(Record):
+    """One reviewer's decision on a fact or a sample."""
+
+    item: Literal["fact", "sample"]
+    item_id: str
+    reviewer: str
+    decision: Literal["accept", "edit", "reject", "escalate"]
+    reason: str = ""
+    """Key of the reason chosen, e.g. `wrong_dose`; required unless accepted."""
+    note: str = ""
+    edited: str = ""
+    """The text in its place, if edited."""
+    at: str
+    """ISO 8601 with time zone."""
+    simulated: bool = False
+    """Made by a program in a trial, not by a person."""
 
 
 class Completion(Record):

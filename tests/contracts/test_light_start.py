@@ -1,7 +1,19 @@
 import subprocess
 import sys
 
-HEAVY = ("torch", "transformers", "peft", "sklearn", "matplotlib", "fastapi", "uvicorn", "xllamacpp")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "sklearn",
+    "matplotlib",
+    "fastapi",
+    "uvicorn",
+    "xllamacpp",
+    "lxml",
+    "httpx",
+    "pyarrow",
+)
 
 
 def test_the_command_line_and_the_recipe_start_without_heavy_libraries():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from clinforge.data.facts.index import fact
 from clinforge.data.gate import CHECKS, Candidate, require_passed, run_gate
+from clinforge.data.tasks.base import fact
 from clinforge.errors import GateError
 from clinforge.model.prompts import all_prompts
 from clinforge.records import Sample

@@ -65,22 +65,21 @@ def tree_attention(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    tree: "TreeBlocks | None" = None,
-    **others: Any,  # noqa: ANN401 -- whatever a model passes on
+    **options: Any,  # noqa: ANN401 -- whatever a model passes on
 ) -> tuple[torch.Tensor, None]:
-    """Transformers' attention interface: query (1, heads, N, size), key and value (1, groups, N, size)
-    -> (1, N, heads, size)."""
+    """Transformers' attention interface, with the blocks of a tree as its option `tree`.
+
+    Query (1, heads, N, size), key and value (1, groups, N, size) -> (1, N, heads, size).
+    """
+    tree: TreeBlocks | None = options.get("tree")
     if tree is None:
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, sliding_window=sliding_window, **others
-        )
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    scale: float = options.get("scaling") or query.shape[-1] ** -0.5
+    window: int | None = options.get("sliding_window")
     q, k, v = (rows[0].transpose(0, 1) for rows in (query * scale, key, value))
     found: list[torch.Tensor] = []
     for at, block in enumerate(tree.blocks):
-        bias = tree.bias(at, sliding_window, query.dtype)
+        bias = tree.bias(at, window, query.dtype)
         found.append(_attend(_take(q, block.queries), _take(k, block.keys), _take(v, block.keys), bias))
     return torch.cat(found).index_select(0, tree.order)[None], None
 

@@ -1,18 +1,18 @@
 """Facts of any origin become edges with a role, and are found from both ends."""
 
-import json
-
 import pytest
 
 from clinforge.data.facts.edges import own_graph
-from clinforge.data.facts.index import FactIndex, edges_of, fact, people, sex_in
+from clinforge.data.facts.index import FactIndex, edges_of, people, sex_in
 from clinforge.errors import InputError
+from clinforge.knowledge.graphs.triples import Triples
+from clinforge.records import Fact
 
 FACTS = [
-    fact("Blue pox", "symptom", "Blue spots", "en", "ours"),
-    fact("Blue pox", "seen_by", "Painter", "en", "ours"),
-    fact("Blue pox", "rumour", "Fun", "en", "ours"),
-    fact("Red pox", "symptom", "Red spots", "en", "ours"),
+    Fact.of("Blue pox", "symptom", "Blue spots", "en", "ours"),
+    Fact.of("Blue pox", "seen_by", "Painter", "en", "ours"),
+    Fact.of("Blue pox", "rumour", "Fun", "en", "ours"),
+    Fact.of("Red pox", "symptom", "Red spots", "en", "ours"),
 ]
 
 
@@ -32,13 +32,21 @@ def test_the_order_of_facts_does_not_matter():
     assert forward.all_about("Blue pox") == backward.all_about("Blue pox")
 
 
-def test_facts_of_a_file_keep_their_ids_and_a_file_without_a_known_role_says_what_to_add(tmp_path):
-    path = tmp_path / "mine.jsonl"
-    path.write_text("\n".join(json.dumps(row.model_dump()) for row in FACTS))
-    index = own_graph(path, {}, ("en",))
-    assert [edge.fact.id for edge in index.about("Red pox", "finding")] == [FACTS[3].id]
+def test_a_users_triples_are_facts_in_roles_and_a_bad_row_is_noted(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("Blue pox,symptom,Blue spots\nBlue pox,,Nothing\nBlue pox,seen_by,Painter\n")
+    faults = []
+    index = own_graph(Triples(path=path, source="ours"), {"seen_by": "department"}, ("en",), faults)
+    assert [edge.fact for edge in index.about("Blue pox", "finding")] == [FACTS[0]]
+    assert [edge.object for edge in index.about("Blue pox", "department")] == ["Painter"]
+    assert [":2" in fault for fault in faults] == [True]
     with pytest.raises(InputError, match="predicates:"):
-        own_graph(path, {}, ("zh",))
+        own_graph(Triples(path=path, source="ours"), {}, ("zh",), [])
+
+
+def test_a_fact_keeps_the_id_it_came_with():
+    row = FACTS[0].model_copy(update={"id": "theirs"})
+    assert [edge.fact for edge in edges_of([row], {})] == [row]
 
 
 @pytest.mark.parametrize(

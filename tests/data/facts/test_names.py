@@ -74,5 +74,7 @@ def test_huntington_disease_is_found_by_its_names_in_all_graphs(asked):
 
 
 def test_a_misspelt_disease_names_the_nearest():
-    with pytest.raises(ConfigError, match="Huntington disease"):
-        name_book().find("Huntingdon disease")
+    with pytest.raises(ConfigError, match=r"Nearest names: .*Huntington disease"):
+        name_book().find("Huntingdon disese")
+    with pytest.raises(ConfigError, match=r"Nearest names: .*渐冻症"):
+        name_book().find("渐动症")

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from clinforge.data.departments import only_department, our_name
@@ -15,7 +14,8 @@ from clinforge.knowledge.graphs import cmekg
 from clinforge.knowledge.graphs.healthcare import CommonDisease, load_healthcare
 from clinforge.knowledge.graphs.hpo import load_hpo
 from clinforge.knowledge.graphs.hpo_profiles import Profile, is_test, load_profiles, onset_years
-from clinforge.records import Fact, Lang, read_jsonl
+from clinforge.knowledge.graphs.triples import Triples
+from clinforge.records import Lang
 
 CMEKG, HEALTHCARE = "cmekg", "faker_healthcare"
 _PLAIN: Mapping[str, Role] = {
@@ -58,12 +58,15 @@ def common_graph(lang: Lang) -> FactIndex:
     return FactIndex([edge for disease in load_healthcare(lang).values() for edge in common_edges(disease, lang)])
 
 
-def own_graph(path: Path, predicates: Mapping[str, Role], langs: Sequence[Lang]) -> FactIndex:
-    """A user's facts in some languages, one `Fact` a line; InputError where none of them has a role we know."""
-    edges = list(edges_of((row for row in read_jsonl(path, Fact) if row.lang in langs), predicates))
+def own_graph(triples: Triples, predicates: Mapping[str, Role], langs: Sequence[Lang], faults: list[str]) -> FactIndex:
+    """A user's facts in some languages; a bad row is noted in `faults`.
+
+    InputError where no fact has a role we know.
+    """
+    edges = list(edges_of((row for row in triples.facts(faults) if row.lang in langs), predicates))
     if not edges:
         raise InputError(
-            f"{path} has no fact in {' or '.join(langs)} whose predicate has a role.",
+            f"{triples.path} has no fact in {' or '.join(langs)} whose predicate has a role.",
             hint="Give the roles of its predicates: predicates: {has_symptom: finding}",
         )
     return FactIndex(edges)

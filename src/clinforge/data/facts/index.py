@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from clinforge.knowledge.graphs.hpo_profiles import Sex
-from clinforge.records import Fact, Lang, content_hash
+from clinforge.records import Fact, Lang
 
 Role = Literal[
     "finding", "department", "examination", "drug", "indication", "gene", "icd10", "english_name", "alias", "people"
@@ -54,7 +54,7 @@ class Edge:
     def fact(self) -> Fact:
         """The fact itself. Made when asked for: a graph has hundreds of thousands, a dataset some."""
         if not self.fact_id:
-            return fact(self.about, self.predicate, self.value, self.lang, self.source)
+            return Fact.of(self.about, self.predicate, self.value, self.lang, self.source)
         return Fact(
             id=self.fact_id,
             subject=self.about,
@@ -107,12 +107,6 @@ class FactIndex:
     def objects(self, role: Role) -> list[str]:
         """Names of objects of this role, sorted."""
         return sorted(name for name, known in self._naming if known == role)
-
-
-def fact(subject: str, predicate: str, value: str, lang: Lang, source: str) -> Fact:
-    """A fact whose id is the hash of its content."""
-    key = content_hash([subject, predicate, value, lang, source])[:16]
-    return Fact(id=key, subject=subject, predicate=predicate, object=value, lang=lang, source=source)
 
 
 def edges_of(facts: Iterable[Fact], roles: Mapping[str, Role]) -> Iterator[Edge]:

@@ -87,10 +87,10 @@ class NameBook:
 
     def _nearest(self, asked: str) -> str:
         letters = set(fold(asked))
-        known = [name for name in self.by_name if len(letters & set(name)) * 2 >= len(letters)]
+        written = {fold(name): name for names in (*self.names_of.values(), *_same()) for name in names}
+        known = [name for name in written if len(letters & set(name)) * 2 >= len(letters)]
         near = difflib.get_close_matches(fold(asked), known, n=_SHOWN, cutoff=0.4)
-        entries = dict.fromkeys(self.by_name[name][0][1] for name in near)
-        return ", ".join(self.names_of[entry][0] for entry in entries) or "none"
+        return ", ".join(written[name] for name in near) or "none"
 
 
 @cache

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Iterator
 from typing import Protocol
 
+from clinforge.errors import MissingError
 from clinforge.records import Document, content_hash
 
 SHOWN_LENGTH = 32
@@ -35,6 +36,24 @@ def document_id(source: str, source_id: str, text: str) -> str:
 
 
 def hashed_id(kind: str, value: str, key: bytes) -> str:
-    """A patient's or visit's number as HMAC-SHA-256 (RFC 2104), 128 bits kept: the same number, the same id, and no way
-    back without the key. `kind` ("patient", "visit") keeps equal numbers of different kinds apart."""
+    """A patient's or visit's number as HMAC-SHA-256 (RFC 2104), 128 bits kept.
+
+    The same number gives the same id, and there is no way back without the key. `kind` ("patient", "visit") keeps equal
+    numbers of different kinds apart.
+    """
     return hmac.new(key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()[:SHOWN_LENGTH]
+
+
+def records_key() -> bytes:
+    """The key of patients' and visits' hashes, from the master key that is set outside.
+
+    Raises MissingError if there is none: without it a hash of a number could be found by trying all numbers.
+    """
+    from clinforge.security.keys import load_key, purpose_key
+
+    try:
+        return purpose_key(load_key(), "records-ids")
+    except MissingError as error:
+        raise MissingError(
+            f"Patient and visit numbers are kept as keyed hashes. {error.args[0]}", hint=error.hint
+        ) from None

@@ -14,10 +14,9 @@ from pydantic import Field
 
 from clinforge.data.departments import our_name
 from clinforge.data.draw import ordered, pick
-from clinforge.data.facts.index import fact
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.knowledge.graphs.healthcare import CommonDisease, load_healthcare
 from clinforge.records import Fact, Lang
 

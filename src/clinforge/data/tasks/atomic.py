@@ -6,6 +6,7 @@ them are asked in validation and test alone, and only of facts that training hol
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -59,7 +60,7 @@ class Atomic(GraphTask):
 
     def __call__(self, seed: int, lineage: Lineage) -> TaskResult:
         """Build the samples."""
-        index = self.index()
+        index = self.index(faults := list[str]())
         edges = [edge for role in self.roles for edge in self._edges(index, role, seed)]
         dropped = index.dropped + Counter({"not asked about": index.num_edges - len(edges)})
         taken = index.num_edges + index.dropped.total()
@@ -74,7 +75,7 @@ class Atomic(GraphTask):
         kept = taught_first(self, cases, seed)
         left = {"a name gives it away": asked - len(cases), "not needed, or not taught": len(cases) - len(kept)}
         lineage.record(self.label, "compose", self.model_dump(), (asked, len(kept)), left)
-        return finish(self, kept, seed, lineage)
+        return replace(finish(self, kept, seed, lineage), remarks=tuple(faults))
 
     def _edges(self, index: FactIndex, role: Role, seed: int) -> list[Edge]:
         subjects = ordered(index.subjects(role), seed, "atomic", role)[: self.num_subjects]

@@ -105,6 +105,11 @@ class CountedTask(TaskSettings):
         return {"train": self.num_train, "validation": self.num_validation, "test": self.num_test}[split]
 
 
+def fact(subject: str, predicate: str, value: str, lang: Lang, source: str) -> Fact:
+    """A fact whose id is the hash of its content."""
+    return Fact.of(subject, predicate, value, lang, source)
+
+
 def finish(task: CountedTask, cases: Sequence[Case], seed: int, lineage: Lineage) -> TaskResult:
     """Remove repeated questions, choose the number asked for with balanced answers, and put them into words."""
     kept, dropped = one_case_a_question(cases)

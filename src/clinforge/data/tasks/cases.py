@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -23,6 +22,7 @@ from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSett
 from clinforge.data.tasks.graph_task import record_findings
 from clinforge.data.tasks.patients import case_facts, case_values
 from clinforge.errors import ConfigError
+from clinforge.knowledge.graphs.triples import Triples
 from clinforge.records import Lang
 
 
@@ -55,8 +55,8 @@ class Cases(TaskSettings):
     """Fewest findings of a case."""
     max_findings: int = Field(default=6, ge=1)
     """Most findings of a case."""
-    facts: Path | None = None
-    """File of your own facts, one a line; they take the place of the built-in graphs."""
+    facts: Triples | None = None
+    """Your own facts; they take the place of the built-in graphs."""
     predicates: dict[str, Role] = Field(default={})
     """Role of each predicate of your own facts that is not a known one."""
 
@@ -93,7 +93,8 @@ class Cases(TaskSettings):
 
     def __call__(self, seed: int, lineage: Lineage) -> TaskResult:
         """Build the samples; ConfigError for an unknown name, or if the facts allow fewer cases than asked."""
-        diseases = self._diseases()
+        faults = list[str]()
+        diseases = self._diseases(faults)
         passed = Counter[tuple[Lang, str]]()
         cases = list(islice(self._stream(diseases, seed, passed), self.num_samples))
         if len(cases) < self.num_samples:
@@ -114,20 +115,20 @@ class Cases(TaskSettings):
         return TaskResult(
             tuple(sample for result in results for sample in result.samples),
             tuple({fact.id: fact for result in results for fact in result.facts}.values()),
-            tuple(remark for disease in diseases for remark in disease.remarks),
+            (*(remark for disease in diseases for remark in disease.remarks), *faults),
         )
 
-    def _diseases(self) -> list[Disease]:
-        own = own_graph(self.facts, self.predicates, self.langs) if self.facts else None
+    def _diseases(self, faults: list[str]) -> list[Disease]:
+        own = own_graph(self.facts, self.predicates, self.langs, faults) if self.facts else None
         book = book_of(own) if own else name_book()
-        named, faults = list[Named](), list[str]()
+        named, unknown = list[Named](), list[str]()
         for asked in self.disease_types:
             try:
                 named.append(book.find(asked))
             except ConfigError as error:
-                faults.append(str(error))
-        if faults:
-            raise ConfigError("\n".join(faults))
+                unknown.append(str(error))
+        if unknown:
+            raise ConfigError("\n".join(unknown))
         diseases: dict[tuple[Entry, ...], Disease] = {}
         for one in named:
             found = self._disease(one, book, own)

@@ -1,18 +1,18 @@
 """A case reasoned through in a fixed layout: complaint, history, differential, examinations, evidence, diagnosis.
 
-Every line is filled from facts of one graph. The differential are the diseases that share most of the findings told;
-the evidence says which findings speak for the diagnosis and which of them are not recorded for each of the others.
-Not recorded is not the same as absent, and the wording says so. A line without facts says that nothing is known.
+Every part is filled from facts of one graph. The differential are the diseases that share most of the findings told;
+the evidence are the findings that speak for the diagnosis, each with the others for which it is not recorded. Not
+recorded is not the same as absent, and the wording says so. A part without facts says that nothing is known.
 """
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import islice
 from math import ceil
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from clinforge.data.draw import digest, ordered
 from clinforge.data.facts.index import Edge, FactIndex
 from clinforge.data.facts.names import book_of, fold, name_book, names_in
 from clinforge.data.facts.pictures import Drawn, Picture, distinct_cases, picture_of
+from clinforge.data.layout import Reasoning, write_layout
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
 from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, finish
@@ -30,7 +31,8 @@ from clinforge.records import Lang
 _SIZES = (4, 5, 6)
 _FEWEST_FINDINGS = 8
 _COMPLAINTS = 2
-_RIVALS = 3
+_MARKS = "ABC"
+"""The diseases of the differential are referred to by letters."""
 _EXAMINATIONS = 4
 _SPARE = 3
 """Cases drawn per case wanted, since some fit another disease as well."""
@@ -39,7 +41,7 @@ Rivals = Mapping[str, Sequence[Edge]]
 
 
 class ChainOfThought(GraphTask):
-    """Case → reasoning and diagnosis in the sections of `layout.toml`; every disease tested is also taught."""
+    """Case → reasoning and diagnosis in the parts of `data/layout.toml`; every disease tested is also taught."""
 
     kind: Literal["chain_of_thought"] = "chain_of_thought"
     num_train: int = Field(default=100, ge=1)
@@ -65,7 +67,7 @@ class ChainOfThought(GraphTask):
 
     def __call__(self, seed: int, lineage: Lineage) -> TaskResult:
         """Build the samples."""
-        index = self.index()
+        index = self.index(faults := list[str]())
         pictures, remarks = self._pictures(index, seed)
         record_findings(lineage, self, self.lang, pictures)
         each = _SPARE * ceil((self.num_train + self.num_validation + self.num_test) / max(1, len(pictures)))
@@ -78,7 +80,7 @@ class ChainOfThought(GraphTask):
         }
         lineage.record(self.label, "compose", self.model_dump(), (len(drawn), len(kept)), dropped)
         result = finish(self, kept, seed, lineage)
-        return TaskResult(result.samples, result.facts, remarks)
+        return TaskResult(result.samples, result.facts, (*remarks, *faults))
 
     def _pictures(self, index: FactIndex, seed: int) -> tuple[list[Picture], tuple[str, ...]]:
         remarks: tuple[str, ...] = ()
@@ -115,38 +117,38 @@ _SHARES = Shares(validation=0.15, test=0.2)
 
 
 def reasoned(picture: Picture, drawn: Drawn, rivals: Rivals, examinations: Iterable[Edge]) -> str:
-    """The answer: one line a section, `heading: text`."""
-    words = _words(picture.lang)
+    """The answer, in the layout of `data.layout`."""
+    lang, words = picture.lang, _words(picture.lang)
     told, tested = [e for e in drawn.shown if not e.test], [e for e in drawn.shown if e.test]
     complaint, more = told[:_COMPLAINTS], told[_COMPLAINTS:]
-    patient = patient_words(drawn.sex, drawn.age, picture.lang)
-    history = words["also"].format(patient=patient, findings=listed(more, picture.lang)) if more else patient
-    examined = [words["results"].format(findings=listed(tested, picture.lang))] if tested else []
-    known = listed(examinations, picture.lang)
+    patient = patient_words(drawn.sex, drawn.age, lang)
+    known = listed(examinations, lang)
+    examined = [words["results"].format(findings=listed(tested, lang))] if tested else []
     examined += [words["examined"].format(examinations=known)] if known else []
-    sections = {
-        "chief_complaint": listed(complaint, picture.lang),
-        "history": history,
-        "differential": words["between"].join(
-            words["shared"].format(disease=name, findings=listed(shared, picture.lang))
-            for name, shared in rivals.items()
-        ),
-        "examinations": words["between"].join(examined),
-        "evidence": words["between"].join(_evidence(picture, drawn, rivals)),
-        "diagnosis": picture.name,
-    }
-    headings = layout(picture.lang)
-    return "\n".join(f"{headings[key]}{words['colon']}{text or words['nothing']}" for key, text in sections.items())
+    others = [
+        words["shared"].format(mark=mark, disease=name, findings=listed(shared, lang))
+        for mark, (name, shared) in zip(_MARKS, rivals.items(), strict=False)
+    ]
+    reasoning = Reasoning(
+        chief_complaint=listed(complaint, lang),
+        history=words["also"].format(patient=patient, findings=listed(more, lang)) if more else patient,
+        differential="\n".join(others) or words["nothing"],
+        examinations="\n".join(examined) or words["nothing"],
+        evidence="\n".join(_evidence(drawn, rivals, words)),
+        diagnosis=picture.name,
+    )
+    return write_layout(reasoning, lang)
 
 
-def _evidence(picture: Picture, drawn: Drawn, rivals: Rivals) -> list[str]:
-    words = _words(picture.lang)
-    lines = [words["supports"].format(disease=picture.name, findings=listed(drawn.shown, picture.lang))]
-    for name, shared in rivals.items():
-        theirs = {edge.object for edge in shared}
-        lacking = [edge for edge in drawn.shown if edge.object not in theirs]
-        lines.append(words["lacks"].format(disease=name, findings=listed(lacking, picture.lang)))
-    return lines
+def _evidence(drawn: Drawn, rivals: Rivals, words: Mapping[str, str]) -> Iterator[str]:
+    """One finding a line, with the marks of the others for which it is not recorded."""
+    for edge in drawn.shown:
+        marks = [
+            mark
+            for mark, shared in zip(_MARKS, rivals.values(), strict=False)
+            if edge.object not in {other.object for other in shared}
+        ]
+        yield words["lacked"].format(finding=edge.object, marks=", ".join(marks)) if marks else edge.object
 
 
 def _rivals(index: FactIndex, picture: Picture, drawn: Drawn, seed: int) -> Rivals | None:
@@ -168,20 +170,12 @@ def _rivals(index: FactIndex, picture: Picture, drawn: Drawn, seed: int) -> Riva
         if len(found[subject]) == len(drawn.shown):
             return None
         rivals[name] = found[subject]
-        if len(rivals) == _RIVALS:
+        if len(rivals) == len(_MARKS):
             break
     return rivals
 
 
-def layout(lang: Lang) -> Mapping[str, str]:
-    """Section -> heading, in the order of the sections."""
-    return _table()[lang]
-
-
-def _words(lang: Lang) -> Mapping[str, str]:
-    return _table()["phrases"][lang]
-
-
 @cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads((files("clinforge.data.tasks") / "layout.toml").read_text(encoding="utf-8"))
+def _words(lang: Lang) -> Mapping[str, str]:
+    text = (files("clinforge.data.tasks") / "reasoning.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)[lang]

@@ -9,11 +9,10 @@ from pydantic import Field
 
 from clinforge.data.departments import all_departments, only_department
 from clinforge.data.draw import ordered
-from clinforge.data.facts.index import fact
 from clinforge.data.families import family_ids, shared_key_links, similar_links
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.knowledge.graphs.cmekg import DEPARTMENT, CmekgDisease, load_cmekg
 from clinforge.knowledge.graphs.healthcare import load_healthcare
 from clinforge.records import Lang, Split

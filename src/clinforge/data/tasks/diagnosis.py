@@ -12,10 +12,9 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from clinforge.data.draw import fraction, ordered, pick, whole
-from clinforge.data.facts.index import fact
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
 from clinforge.data.tasks.patients import SEX_WORDS
 from clinforge.knowledge.graphs.healthcare import CommonDisease, Measurement, load_healthcare

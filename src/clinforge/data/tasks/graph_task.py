@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -18,6 +17,7 @@ from clinforge.data.lineage import Lineage
 from clinforge.data.split import balanced
 from clinforge.data.tasks.base import Case, CountedTask, TaskSettings, one_case_a_question
 from clinforge.data.tasks.choices import four_options
+from clinforge.knowledge.graphs.triples import Triples
 from clinforge.records import Lang
 
 _WINDOW = 60
@@ -30,8 +30,8 @@ class GraphTask(CountedTask):
     lang: Lang
     graph: Literal["main", "common"] = "main"
     """`main`: CMeKG in Chinese, HPO in English; `common`: the parallel tables of common diseases."""
-    facts: Path | None = None
-    """File of your own facts, one a line; they take the place of the built-in graph."""
+    facts: Triples | None = None
+    """Your own facts; they take the place of the built-in graph."""
     predicates: dict[str, Role] = Field(default={})
     """Role of each predicate of your own facts that is not a known one."""
 
@@ -40,10 +40,10 @@ class GraphTask(CountedTask):
         """As set."""
         return self.lang
 
-    def index(self) -> FactIndex:
-        """The facts to ask about."""
+    def index(self, faults: list[str]) -> FactIndex:
+        """The facts to ask about; bad rows of a user's file are noted in `faults`."""
         if self.facts:
-            return own_graph(self.facts, self.predicates, (self.lang,))
+            return own_graph(self.facts, self.predicates, (self.lang,), faults)
         if self.graph == "common":
             return common_graph(self.lang)
         return chinese_graph() if self.lang == "zh" else rare_graph()

@@ -6,6 +6,7 @@ always taught (with another finding), so the test asks for a new way to somethin
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -59,7 +60,7 @@ class MultiHop(GraphTask):
 
     def __call__(self, seed: int, lineage: Lineage) -> TaskResult:
         """Build the samples."""
-        index = self.index()
+        index = self.index(faults := list[str]())
         dropped = Counter[str]()
         joined, asked, cases = 0, 0, list[tuple[Case, str]]()
         for end in self.ends:
@@ -83,7 +84,7 @@ class MultiHop(GraphTask):
         spare = joined - asked + len(cases) - len(kept)
         left = {"a name gives it away": asked - len(cases), "not needed, or not taught": spare}
         lineage.record(self.label, "compose", self.model_dump(), (joined, len(kept)), left)
-        return finish(self, kept, seed, lineage)
+        return replace(finish(self, kept, seed, lineage), remarks=tuple(faults))
 
     def _case(self, path: Route, pool: Sequence[str], reach: Mapping[str, frozenset[str]], seed: int) -> Case | None:
         first, second = path

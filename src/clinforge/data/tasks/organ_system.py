@@ -9,11 +9,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from clinforge.data.facts.index import fact
 from clinforge.data.families import family_ids, similar_links
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.data.words import modifiers_en
 from clinforge.knowledge.graphs.hpo import Hpo, load_hpo
 from clinforge.records import Lang

@@ -16,10 +16,9 @@ from pydantic import Field, model_validator
 
 from clinforge.data.deleak import stems
 from clinforge.data.draw import digest, ordered
-from clinforge.data.facts.index import fact
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import SPLITS
-from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
 from clinforge.knowledge.graphs.hpo import ROOT, Hpo, RareDisease, load_hpo
 from clinforge.records import Lang, Split

@@ -42,35 +42,28 @@ class _FusedForward:
         self.up: torch.nn.Parameter = module.lora_B[adapter].weight
         self.scale: float = module.scaling[adapter]
         self.bias: torch.Tensor | None = module.base_layer.bias
+        # (out, in + rank): the frozen weight, and beside it the adapter's second matrix as each pass finds it.
         self.wide = torch.cat([weight.data, torch.zeros_like(self.up, dtype=weight.dtype)], dim=1)
         weight.data = self.wide[:, : weight.shape[1]]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         rows = x.reshape(-1, x.shape[-1]).to(self.wide.dtype)
-        y = _FusedProduct.apply(rows, self.down, self.up, self.wide, self.bias, self.scale)
+        y: torch.Tensor = _FusedProduct.apply(rows, self.down, self.up, self)
         return y.view(*x.shape[:-1], -1)
 
 
 class _FusedProduct(torch.autograd.Function):
-    """(N, in), (rank, in), (out, rank), (out, in + rank) -> (N, out)."""
+    """(N, in), (rank, in), (out, rank) -> (N, out)."""
 
     @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401 -- autograd's
-        x: torch.Tensor,
-        down: torch.Tensor,
-        up: torch.Tensor,
-        wide: torch.Tensor,
-        bias: torch.Tensor | None,
-        scale: float,
-    ) -> torch.Tensor:
-        size = x.shape[1]
+    def forward(ctx: Any, x: torch.Tensor, down: torch.Tensor, up: torch.Tensor, layer: _FusedForward) -> torch.Tensor:  # noqa: ANN401 -- autograd's
+        size, wide = x.shape[1], layer.wide
         a = down.to(x.dtype)
-        wide[:, size:] = scale * up
+        wide[:, size:] = layer.scale * up
         both = torch.cat([x, x @ a.t()], dim=1)
         ctx.save_for_backward(both, a, wide)
-        ctx.scale = scale
-        return both @ wide.t() if bias is None else torch.addmm(bias, both, wide.t())
+        ctx.scale = layer.scale
+        return both @ wide.t() if layer.bias is None else torch.addmm(layer.bias, both, wide.t())
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401 -- autograd's
@@ -79,4 +72,4 @@ class _FusedProduct(torch.autograd.Function):
         size = a.shape[1]
         d = dy @ wide
         dx = torch.addmm(d[:, :size], d[:, size:], a) if ctx.needs_input_grad[0] else None
-        return dx, d[:, size:].t() @ both[:, :size], ctx.scale * (dy.t() @ both[:, size:]), None, None, None
+        return dx, d[:, size:].t() @ both[:, :size], ctx.scale * (dy.t() @ both[:, size:]), None

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
 from clinforge.model.device import NumberFormat
@@ -44,7 +44,7 @@ def build(
     if precision != "fp32":
         # Autocast picks each product's format; PEFT's own casts to the adapters' float32 would only be undone by it.
         for module in adapted.modules():
-            if isinstance(module, BaseTunerLayer):
+            if isinstance(module, LoraLayer):
                 module.cast_input_dtype_enabled = False
     fuse(adapted)
     return adapted
