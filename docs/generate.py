@@ -18,11 +18,17 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from clinforge.cli.main import build_parser
+from clinforge.data.sources.clinical_notes import ClinicalNotes
+from clinforge.data.sources.dialogues import Dialogues
+from clinforge.data.sources.fhir import Fhir
+from clinforge.data.sources.files import Files
 from clinforge.data.sources.pubmed import PubMed
+from clinforge.data.sources.tables import Table
 from clinforge.recipe import Recipe
+from clinforge.review.settings import DeskSettings, ExchangeSettings, ReportSettings
 from clinforge.serve.settings import ServeSettings
 
-SOURCES = (PubMed,)
+SOURCES = (Dialogues, Files, Table, ClinicalNotes, Fhir, PubMed)
 REFERENCE = Path(__file__).parent / "reference"
 
 
@@ -65,6 +71,21 @@ def sources_page() -> str:
     parts = ["# Sources\n\nWhere documents come from, one section a kind.\n"]
     parts += [tables(f"kind: {source.model_fields['kind'].default}", source) for source in SOURCES]
     return "".join(parts)
+
+
+REVIEW_SETTINGS = (DeskSettings, ExchangeSettings, ReportSettings)
+
+
+def review_page() -> str:
+    """The keys of a review."""
+    openings = (
+        "`clinforge review serve RUN reviewer=NAME key=value ...`",
+        "`clinforge review export|import RUN reviewer=NAME file=FILE key=value ...`",
+        "`clinforge review report RUN key=value ...`",
+    )
+    titles = ("Review: the page", "Review: files", "Review: the report")
+    pages = zip(titles, openings, REVIEW_SETTINGS, strict=True)
+    return "\n".join(settings_page(*page) for page in pages)
 
 
 def settings_page(title: str, opening: str, settings: type[BaseModel]) -> str:
@@ -197,7 +218,13 @@ def readme(page: str) -> str:
     )
 
 
-PAGES = {"cli.md": cli_page, "recipe.md": recipe_page, "serve.md": serve_page, "sources.md": sources_page}
+PAGES = {
+    "cli.md": cli_page,
+    "recipe.md": recipe_page,
+    "serve.md": serve_page,
+    "review.md": review_page,
+    "sources.md": sources_page,
+}
 
 if __name__ == "__main__":
     for run in sys.argv[1:]:

@@ -19,6 +19,7 @@ def test_chinese_reads_without_being_told_its_encoding(encoding):
 
 def test_traditional_chinese_in_big5_is_not_taken_for_gb18030():
     assert decode(TRADITIONAL.encode("big5")) == (TRADITIONAL, "big5")
+    assert decode("心跳太快".encode("big5")) == ("心跳太快", "big5")
     assert decode(TRADITIONAL.encode("gb18030")) == (TRADITIONAL, "gb18030")
 
 

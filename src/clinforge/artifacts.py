@@ -12,7 +12,9 @@ import shutil
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel
 
 from clinforge import __version__
 from clinforge.errors import MissingError
@@ -42,6 +44,15 @@ class Manifest(Record):
 def artifact_key(kind: Kind, settings: Mapping[str, Any], parents: Mapping[str, str]) -> str:
     """Hash of what decides an artifact's content."""
     return content_hash([kind, settings, parents, __version__])
+
+
+def named_files(settings: BaseModel) -> dict[str, str]:
+    """Path -> hash of its content, for every file and folder that the settings name.
+
+    Among an artifact's parents it makes a changed file count like a changed setting. MissingError for a path that is
+    not there.
+    """
+    return {str(path): _content_hash(path) for path in sorted(_paths_in(settings.model_dump()))}
 
 
 def partial_folder(folder: Path) -> Path:
@@ -128,6 +139,24 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 -- any JSON valu
     temporary = path.with_name(path.name + ".partial")
     temporary.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def _paths_in(value: object) -> set[Path]:
+    if isinstance(value, Path):
+        return {value}
+    if isinstance(value, dict):
+        value = list(cast("dict[str, object]", value).values())
+    if isinstance(value, list | tuple):
+        return {path for part in cast("list[object]", value) for path in _paths_in(part)}
+    return set()
+
+
+def _content_hash(path: Path) -> str:
+    if path.is_dir():
+        return content_hash(hash_files(path))
+    if not path.is_file():
+        raise MissingError(f"There is no file or folder at {path}.", hint="Correct its path in the recipe.")
+    return hash_file(path)
 
 
 def _swap(partial: Path, folder: Path) -> None:

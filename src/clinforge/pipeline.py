@@ -4,8 +4,9 @@
                     └──▶ control ─┘              ├─▶ report
                           adapter ──▶ bundle ────┘
 
-A stage is skipped when its artifact's key (settings, parents, version) is the one it would produce. Heavy libraries are
-imported by the stage that needs them, so that a finished run is found finished in seconds.
+A stage is skipped when its artifact's key (settings, content of the files they name, parents, version) is the one it
+would produce. Heavy libraries are imported by the stage that needs them, so that a finished run is found finished in
+seconds.
 """
 
 import fcntl
@@ -20,7 +21,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from clinforge import config
-from clinforge.artifacts import Kind, artifact_key, is_current, read_manifest, write_artifact, write_json
+from clinforge.artifacts import (
+    Kind,
+    artifact_key,
+    is_current,
+    named_files,
+    read_manifest,
+    write_artifact,
+    write_json,
+)
 from clinforge.data.labels import labels
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
@@ -68,8 +77,8 @@ def run(recipe: Recipe, progress: Progress) -> RunResult:
     with _sole_user(folder):
         _record(recipe, folder)
         shop = Workshop(folder, progress)
+        _make_dataset(recipe, shop)
         shop.keys["base"] = base_source(recipe.model.base).fingerprint
-        shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, progress))
         base = base_folder(recipe.model.base, lambda text: progress(text, 0, 0))
         fit = partial(_train, recipe, base, folder / "dataset", progress)
         shop.make("adapter", recipe.train, ("base", "dataset"), partial(fit, control=False))
@@ -82,6 +91,19 @@ def run(recipe: Recipe, progress: Progress) -> RunResult:
         shop.make("report", config.Settings(), tuple(shop.keys), partial(_report, recipe, folder))
     report = RunReport.model_validate_json((folder / "report" / "report.json").read_text(encoding="utf-8"))
     return RunResult(folder, report)
+
+
+def make_dataset(recipe: Recipe, progress: Progress) -> Path:
+    """Make the dataset of a recipe where `run` would, and look for it; returns its folder."""
+    folder = Path(recipe.output) / recipe.name
+    with _sole_user(folder):
+        _record(recipe, folder)
+        _make_dataset(recipe, Workshop(folder, progress))
+    return folder / "dataset"
+
+
+def _make_dataset(recipe: Recipe, shop: "Workshop") -> None:
+    shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, shop.progress))
 
 
 class ControlledTraining(config.Settings):
@@ -111,7 +133,7 @@ class Workshop:
         self.progress.start(stage)
         kind = self.kinds.get(stage) or cast("Kind", stage)
         plain = settings.model_dump(mode="json")
-        made_from = {parent: self.keys[parent] for parent in parents}
+        made_from = {parent: self.keys[parent] for parent in parents} | named_files(settings)
         self.keys[stage] = artifact_key(kind, plain, made_from)
         if is_current(self.folder / stage, self.keys[stage]):
             self.progress.finish("unchanged, reused")

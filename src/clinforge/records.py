@@ -13,6 +13,7 @@ from clinforge.errors import InputError
 Lang = Literal["en", "zh"]
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "validation", "test"]
+ItemKind = Literal["fact", "sample"]
 
 
 class Record(BaseModel):
@@ -116,17 +117,20 @@ class Sample(Record):
     template_id: str = ""
     source: str = ""
     licence: str = ""
+    document_ids: tuple[str, ...] = ()
+    """Documents it was made from, where it rests on texts and not on facts."""
 
 
 class Verdict(Record):
     """One reviewer's decision on a fact or a sample."""
 
-    item: Literal["fact", "sample"]
+    item: ItemKind
     item_id: str
     reviewer: str
-    decision: Literal["accept", "edit", "reject", "escalate"]
+    decision: Literal["accept", "edit", "reject", "escalate", "undo"]
+    """`undo` takes back the reviewer's last verdict on the item."""
     reason: str = ""
-    """Key of the reason chosen, e.g. `wrong_dose`; required unless accepted."""
+    """Key of the reason chosen, e.g. `wrong_dose`; required unless accepted or undone."""
     note: str = ""
     edited: str = ""
     """The text in its place, if edited."""
@@ -134,6 +138,8 @@ class Verdict(Record):
     """ISO 8601 with time zone."""
     simulated: bool = False
     """Made by a program in a trial, not by a person."""
+    blind: bool = True
+    """Given without sight of the other reviewers' verdicts on the item: only such verdicts measure agreement."""
 
 
 class Completion(Record):

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from clinforge.cli.main import main
+from clinforge.records import write_jsonl
+from tests.data.pairs.test_run import honest, leaflet
+from tests.openai_loopback import Loopback
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *(f"docs/how-to/{path.name}" for path in sorted((ROOT / "docs" / "how-to").glob("*.md")))]
@@ -18,6 +21,8 @@ NOT_RUN = (
     "clinforge serve",
     "clinforge chat",
     "clinforge run",
+    "clinforge review serve",
+    "clinforge review import",
     "make ",
     "pip install",
     "git clone",
@@ -38,9 +43,17 @@ def where_docs_stand(small_run, tmp_path, monkeypatch):
     (tmp_path / "my.jsonl").write_text(
         blocks("docs/how-to/evaluate-your-own-questions.md", "json")[0], encoding="utf-8"
     )
+    write_jsonl(tmp_path / "abstracts.jsonl", [leaflet(number) for number in range(3)])
     monkeypatch.setenv("CLINFORGE_KEY", "ab" * 32)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def writer():
+    """A server that writes a supported pair on each text, where the docs have a model at port 8000."""
+    with Loopback(honest) as server:
+        yield server.port
 
 
 @pytest.fixture
@@ -67,9 +80,9 @@ def served(small_run):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_commands_in_the_docs_work(page, where_docs_stand, capsys):
+def test_commands_in_the_docs_work(page, where_docs_stand, writer, capsys):
     for line in "\n".join(blocks(page, "bash")).splitlines():
-        command = line.split(" #")[0].strip()
+        command = line.split(" #")[0].strip().replace(":8000/", f":{writer}/")
         if command.startswith("clinforge") and not command.startswith(NOT_RUN):
             assert main(shlex.split(command)[1:]) == 0, command
             assert capsys.readouterr().out
@@ -78,9 +91,9 @@ def test_commands_in_the_docs_work(page, where_docs_stand, capsys):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
-def test_python_in_the_docs_works(page, served, where_docs_stand, capsys):
+def test_python_in_the_docs_works(page, served, writer, where_docs_stand, capsys):
     for block in blocks(page, "python"):
-        exec(block.replace("8321", str(served)), {})
+        exec(block.replace("8321", str(served)).replace(":8000/", f":{writer}/"), {})
     assert capsys.readouterr().out
 
 

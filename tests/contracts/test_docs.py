@@ -14,7 +14,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "recipe.md", "serve.md", "sources.md"])
+@pytest.mark.parametrize("page", ["cli.md", "recipe.md", "serve.md", "review.md", "sources.md"])
 def test_reference_pages_are_what_the_code_says(page):
     written = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8")
     assert written == generator().PAGES[page](), "out of date: python docs/generate.py"
@@ -30,7 +30,12 @@ def test_figures_in_the_readme_are_the_measured_ones(page):
 def test_every_setting_has_its_documentation():
     undocumented = [
         f"{path}.{name}".lstrip(".")
-        for root in (generator().Recipe, generator().ServeSettings, *generator().SOURCES)
+        for root in (
+            generator().Recipe,
+            generator().ServeSettings,
+            *generator().SOURCES,
+            *generator().REVIEW_SETTINGS,
+        )
         for path, model in generator().sections("", root)
         for name, field in model.model_fields.items()
         if not field.description and name != "kind" and not list(generator().models_in(field.annotation))

@@ -23,7 +23,7 @@ def test_records_keep_their_fields():
 
 
 def test_verbs_are_there_and_say_what_they_do():
-    assert VERBS == ("run", "data", "evaluate", "serve", "chat", "triage", "trace", "check")
+    assert VERBS == ("run", "data", "evaluate", "serve", "chat", "triage", "trace", "review", "check")
     assert all(len(action.help) > 20 for action in build_parser()._subparsers._group_actions[0]._choices_actions)
 
 

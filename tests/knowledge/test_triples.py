@@ -85,6 +85,7 @@ LABELLED = """
 _:b1 <http://x.org/hasSign> "x" .
 <http://x.org/d1> <http://x.org/hasSign> "toux"@fr .
 <http://x.org/d1> <http://x.org/hasSign> "open .
+<http://x.org/d1> <http://x.org/hasSign> "\\uD800" .
 """
 
 
@@ -97,6 +98,7 @@ def test_ntriples_speak_in_the_words_of_their_labels(tmp_path):
         "8 field 'subject'",
         "9 field 'object'",
         "10",
+        "11",
     ]
 
 

@@ -2,12 +2,12 @@
 
 import argparse
 
-from clinforge.cli import fetch_pubmed
+from clinforge.cli import fetch_pubmed, write_pairs
 
 NAME = "data"
 HELP = "fetch, build, inspect and export data (数据)"
 
-PARTS = (fetch_pubmed,)
+PARTS = (fetch_pubmed, write_pairs)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

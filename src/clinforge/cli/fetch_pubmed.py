@@ -3,16 +3,19 @@
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clinforge.config import parse
 from clinforge.data.sources.pubmed import PubMed
 from clinforge.errors import MissingError
+from clinforge.records import Document
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from clinforge.cli.progress import StageProgress
 
 NAME = "fetch-pubmed"
 HELP = "fetch articles from PubMed as JSON lines or Parquet; a killed run goes on from what is on disk (获取文献)"
@@ -59,11 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
         progress.start("PubMed")
         fetched = fetch(settings, progress)
         progress.finish(f"{len(fetched.records)} records of {fetched.count} found")
-    try:
-        written = write_documents(settings.file, settings.documents(faults))
-    finally:
-        if not arguments.json:
-            _tell(console, [*fetched.notes, *faults])
+        progress.start("documents")
+        documents = _counted(settings.documents(faults), progress, len(fetched.records))
+        try:
+            written = write_documents(settings.file, documents)
+        finally:
+            if not arguments.json:
+                _tell(console, [*fetched.notes, *faults])
+        progress.finish(f"{written} written, {len(faults)} left out")
     summary = {
         "query": settings.query,
         "found": fetched.count,
@@ -80,6 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"{written} documents: {settings.file}")
     return 0
+
+
+def _counted(documents: Iterable[Document], progress: "StageProgress", total: int) -> Iterator[Document]:
+    for done, document in enumerate(documents):
+        if not done % 100:
+            progress("written", done, total)
+        yield document
 
 
 def _tell(console: "Console", lines: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from clinforge import __version__
 from clinforge.errors import StageError, UserError
 
-VERBS = ("run", "data", "evaluate", "serve", "chat", "triage", "trace", "check")
+VERBS = ("run", "data", "evaluate", "serve", "chat", "triage", "trace", "review", "check")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -67,6 +67,9 @@ def as_text(found: dict[str, Any]) -> str:
         lines.append(
             f"operator {step['task']} {step['operator']} v{step['version']}: {counts}" + f" ({dropped})" * bool(dropped)
         )
+    for outcome in (review["outcome"] for review in found.get("reviews", [])):
+        by = ", ".join(outcome["reviewers"]) + " (simulated)" * outcome["simulated"]
+        lines.append(f"review   {outcome['item']} {outcome['item_id']}: {outcome['decision']} by {by}")
     return "\n".join(lines)
 
 

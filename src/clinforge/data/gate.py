@@ -35,6 +35,10 @@ class Candidate:
     apart: Mapping[str, frozenset[Apart]]
     """Task label -> what its test may not share with training."""
     max_answer_share: float
+    documents: frozenset[str] = frozenset()
+    """Ids of the documents at hand."""
+    permitted: frozenset[str] = frozenset()
+    """Sources outside the licence table that a named person allows."""
 
     def taught(self) -> Iterator[Sample]:
         """Samples that decide the model: training and validation."""
@@ -171,6 +175,8 @@ def _templates(candidate: Candidate) -> Iterator[Fault]:
     prompts = all_prompts()
     for sample in candidate.samples:
         prompt = prompts.get(sample.template_id)
+        if sample.document_ids and not sample.template_id:
+            continue  # worded by its source
         if prompt is None:
             yield Fault(sample_id=sample.id, reason="its wording is not in prompts.toml")
         elif sample.split != "test" and (sample.template_id in tested or prompt.use == "test"):
@@ -192,7 +198,8 @@ def _identifiers(candidate: Candidate) -> Iterator[Fault]:
 def _licences(candidate: Candidate) -> Iterator[Fault]:
     refused = {fact.id: fact.source for fact in candidate.facts if not training_allowed(fact.source)}
     for sample in candidate.samples:
-        sources = {sample.source} if not training_allowed(sample.source) else set[str]()
+        allowed = sample.source in candidate.permitted or training_allowed(sample.source)
+        sources = set[str]() if allowed else {sample.source}
         sources |= {refused[fact_id] for fact_id in sample.fact_ids if fact_id in refused}
         if sources:
             yield Fault(sample_id=sample.id, reason=f"no licence to train on {', '.join(sorted(sources))}")
@@ -232,8 +239,10 @@ def _balance(candidate: Candidate) -> Iterator[Fault]:
 def _resolved(candidate: Candidate) -> Iterator[Fault]:
     known = {fact.id for fact in candidate.facts}
     for sample in candidate.samples:
-        if not sample.fact_ids:
-            yield Fault(sample_id=sample.id, reason="it rests on no fact")
+        if not sample.fact_ids and not sample.document_ids:
+            yield Fault(sample_id=sample.id, reason="it rests on no fact and no document")
+        elif not candidate.documents.issuperset(sample.document_ids):
+            yield Fault(sample_id=sample.id, reason="one of its documents is not in documents.jsonl")
         elif not known.issuperset(sample.fact_ids):
             yield Fault(sample_id=sample.id, reason="one of its facts is not in facts.jsonl")
 
@@ -252,9 +261,13 @@ CHECKS: tuple[Check, ...] = (
     Check("no text in training and test", "Remove the rows from training.", _texts),
     Check("test wordings never in training", "Use a prompt of the other kind (prompts.toml, `use`).", _templates),
     Check("no identifiers", "De-identify or remove the rows.", _identifiers),
-    Check("licences allow training", "Remove the source, or state its terms in licences.toml.", _licences),
+    Check(
+        "licences allow training",
+        "Remove the source, or have a named person allow it: permission: {by: ..., why: ...}.",
+        _licences,
+    ),
     Check("options hold the answer", "Correct the options.", _options),
     Check("no answer prevails", "Draw answers and their positions evenly, or raise data.max_answer_share.", _balance),
-    Check("every fact is there", "Write the fact to facts.jsonl, or remove the rows.", _resolved),
+    Check("every fact and document is there", "Write it to the dataset, or remove the rows.", _resolved),
     Check("every id once", "Remove the repeated rows.", _distinct),
 )

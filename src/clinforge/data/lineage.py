@@ -7,9 +7,11 @@ from typing import Any
 from clinforge.errors import InputError, MissingError
 from clinforge.knowledge.licences import licence_of
 from clinforge.records import Fact, Record, Sample, content_hash, read_jsonl
+from clinforge.verdicts import Outcome
 
 LINEAGE_FILE = "lineage.jsonl"
 FACTS_FILE = "facts.jsonl"
+REVIEWS_FILE = "reviews.jsonl"
 SAMPLE_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl")
 
 
@@ -25,6 +27,14 @@ class Step(Record):
     taken: int
     given: int
     dropped: dict[str, int]
+
+
+class AppliedReview(Record):
+    """What reviewers said about one fact or sample of a dataset, and the sample that took its place."""
+
+    outcome: Outcome
+    replaced_by: str = ""
+    """Id of the sample with the edited answer; the parent is the outcome's item."""
 
 
 class Lineage:
@@ -64,6 +74,7 @@ def trace_row(dataset: Path, row: str) -> dict[str, Any]:
         "facts": [fact.model_dump() for fact in facts],
         "sources": sources_of(fact.source for fact in facts),
         "operators": [step.model_dump() for step in steps_of(dataset) if step.task in (task, "all")],
+        "reviews": [review.model_dump() for review in reviews_of(dataset, sample)],
     }
 
 
@@ -85,6 +96,20 @@ def find_sample(dataset: Path, row: str) -> Sample:
 def steps_of(dataset: Path) -> list[Step]:
     """The dataset's lineage."""
     return list(read_jsonl(dataset / LINEAGE_FILE, Step))
+
+
+def reviews_of(dataset: Path, sample: Sample) -> list[AppliedReview]:
+    """What reviewers said about a sample, about the samples it replaces, and about its facts."""
+    path = dataset / REVIEWS_FILE
+    if not path.is_file():
+        return []
+    rows = list(read_jsonl(path, AppliedReview))
+    parents = {row.replaced_by: row.outcome.item_id for row in rows if row.replaced_by}
+    wanted = [sample.id]
+    while (parent := parents.get(wanted[-1])) is not None and parent not in wanted:
+        wanted.append(parent)
+    keys = {("sample", sample_id) for sample_id in wanted} | {("fact", fact_id) for fact_id in sample.fact_ids}
+    return [row for row in rows if (row.outcome.item, row.outcome.item_id) in keys]
 
 
 def sources_of(keys: Iterable[str]) -> list[dict[str, Any]]:

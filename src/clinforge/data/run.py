@@ -7,7 +7,8 @@ from typing import Any
 
 from clinforge.artifacts import write_json
 from clinforge.data.gate import Candidate, CheckResult, label_of, require_passed, run_gate
-from clinforge.data.lineage import FACTS_FILE, LINEAGE_FILE, Lineage, sources_of
+from clinforge.data.lineage import FACTS_FILE, LINEAGE_FILE, REVIEWS_FILE, Lineage, sources_of
+from clinforge.data.retire import apply_reviews
 from clinforge.data.settings import DataSettings
 from clinforge.data.split import SPLITS
 from clinforge.errors import StageError
@@ -22,12 +23,15 @@ GATE_FILE = "gate.json"
 def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> dict[str, Any]:
     """Write train/validation/test.jsonl, facts.jsonl, lineage.jsonl and gate.json; return the manifest's notes.
 
+    With `settings.reviews`, what reviewers rejected is left out, and reviews.jsonl says what they said of the rest.
     Equal settings and sources give byte-identical files. Raises ConfigError when a task cannot give as many samples as
     asked, GateError when the gate refuses (gate.json is written first), MissingError when a source is not installed.
     """
     lineage, steps = Lineage(), len(settings.tasks) + 2
     samples: list[Sample] = []
     facts: dict[str, Fact] = {}
+    documents: dict[str, Document] = {}
+    faults: list[str] = []
     remarks: list[str] = []
     for done, task in enumerate(settings.tasks):
         progress(f"samples: {task.label}", done, steps)
@@ -36,7 +40,14 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
             raise StageError(f"Task {task.label} gave no samples.")
         samples += result.samples
         facts |= {fact.id: fact for fact in result.facts}
+        documents |= {document.id: document for document in result.documents}
+        faults += result.faults
         remarks += result.remarks
+    review_notes: dict[str, Any] = {}
+    if settings.reviews:
+        reviewed = apply_reviews(samples, facts, settings.reviews, lineage)
+        samples, facts, review_notes = reviewed.samples, reviewed.facts, reviewed.notes
+        write_jsonl(folder / REVIEWS_FILE, reviewed.applied)
     progress("gate", steps - 2, steps)
     results = run_gate(_candidate(settings, samples, list(facts.values())))
     write_json(folder / GATE_FILE, [result.model_dump() for result in results])
@@ -45,7 +56,8 @@ def build_dataset(settings: DataSettings, folder: Path, progress: Progress) -> d
     progress("writing", steps - 1, steps)
     _write(folder, samples, facts.values(), lineage)
     progress("done", steps, steps)
-    return _notes(settings, samples, facts, results) | ({"remarks": remarks} if remarks else {})
+    told = {name: rows for name, rows in (("remarks", remarks), ("faults", faults)) if rows}
+    return _notes(settings, samples, facts, results) | review_notes | told
 
 
 def _candidate(settings: DataSettings, samples: Sequence[Sample], facts: Sequence[Fact]) -> Candidate:

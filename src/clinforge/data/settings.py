@@ -1,8 +1,9 @@
 """What can be chosen about a dataset."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from clinforge.config import Settings
 from clinforge.data.tasks.advice import Advice
@@ -21,6 +22,10 @@ Task = Annotated[
 ]
 
 
+def _one_or_many(value: Any) -> Any:  # noqa: ANN401 -- whatever stood in the YAML
+    return (value,) if isinstance(value, str | Path) else value
+
+
 class DataSettings(Settings):
     """Tasks of a dataset. The same settings give the same bytes."""
 
@@ -37,6 +42,8 @@ class DataSettings(Settings):
     )
     max_answer_share: float = Field(default=0.4, gt=0, le=1)
     """The gate refuses a choice task in which one answer is right more often than this."""
+    reviews: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
+    """Reviewers' journals, or folders of them: rejected facts and samples are left out, edited answers put in place."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":

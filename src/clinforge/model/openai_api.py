@@ -118,7 +118,6 @@ class OpenAIModel:
         self.name = name or settings.model
         self.settings = settings
         self._client = _client(settings)
-        self._slots = threading.BoundedSemaphore(settings.concurrency)
         self._lock = threading.Lock()
         self._usage = Usage()
         self._rest_until = 0.0
@@ -277,14 +276,14 @@ class OpenAIModel:
         return isinstance(fault, Passing) and (fault.retry_after or 0.0) <= self.settings.max_wait_s
 
     def _wait(self, state: Any) -> float:  # noqa: ANN401 -- tenacity's state of a call
-        """Seconds until the next attempt: what the server asks for, else doubling; jitter keeps threads apart."""
+        """Seconds until the next attempt: doubling, or no more than the server asks for; jitter keeps threads apart."""
         fault: Passing = state.outcome.exception()
         jitter = secrets.SystemRandom().uniform(0.5, 1.0)
         with self._lock:
             self._usage = self._usage.model_copy(update={"retries": self._usage.retries + 1})
-            if fault.retry_after is not None:  # it is the key that is to rest, not only this thread
+            if fault.retry_after is not None:  # kept in `_opened`: the key is to rest, not only this thread
                 self._rest_until = max(self._rest_until, time.monotonic() + fault.retry_after)
-                return fault.retry_after + jitter * self.settings.first_wait_s
+                return jitter * self.settings.first_wait_s
         return jitter * min(self.settings.max_wait_s, self.settings.first_wait_s * 2 ** (state.attempt_number - 1))
 
     def _reply(self, request: dict[str, Any]) -> Reply:
@@ -324,7 +323,7 @@ class OpenAIModel:
         body = body_of(request)
         time.sleep(max(0.0, self._rest_until - time.monotonic()))
         try:
-            with self._slots, self._client.stream("POST", "chat/completions", content=body) as response:
+            with self._client.stream("POST", "chat/completions", content=body) as response:
                 if not response.is_success:
                     raise _fault(response, self.settings)
                 yield response
@@ -362,7 +361,7 @@ def _client(settings: OpenAISettings) -> "httpx.Client":
         base_url=settings.base_url,
         headers=headers,
         timeout=httpx.Timeout(settings.timeout_s, connect=min(10.0, settings.timeout_s), pool=None),
-        limits=httpx.Limits(max_connections=settings.concurrency),
+        limits=httpx.Limits(max_connections=settings.concurrency),  # and who finds none free waits, see pool above
         trust_env=urlsplit(settings.base_url).hostname not in _LOOPBACK,
     )
 

@@ -52,6 +52,11 @@ def not_given(lang: Lang) -> str:
     return _read()["not_given"][lang]
 
 
+def role_message(lang: Lang) -> Message:
+    """The role prompt as a system turn."""
+    return Message(role="system", content=_read()["role"][lang])
+
+
 @cache
 def all_prompts() -> dict[str, Prompt]:
     """Every prompt that ships with the package, by id."""

@@ -87,6 +87,9 @@ class EutilsServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.state = state
 
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no news."""
+
 
 def serve(state: Eutils) -> EutilsServer:
     """Start serving in a thread; `shutdown()` ends it."""
@@ -148,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        for byte in body[:40]:
+        for byte in body[:200]:
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
             time.sleep(0.05)
@@ -175,6 +178,6 @@ def wrong_answer(wrong: str, body: bytes, last_page: bytes) -> tuple[int, bytes,
         "duplicate": (200, last_page, ""),
         "empty": (200, answer(), ""),
         "nothing": (200, b"", ""),
-        "bad key": (400, b'{"error":"API key invalid","api-key":"secret-key","type":"api key"}', ""),
+        "bad key": (400, b'{"error":"API key invalid: secret-key","api-key":"secret-key","type":"api key"}', ""),
         "new dtd": (200, answer(*records, doctype=NEW_DOCTYPE), ""),
     }[wrong]

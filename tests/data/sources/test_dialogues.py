@@ -163,6 +163,7 @@ def test_blood_groups_are_texts_where_other_rows_answer_in_texts(tmp_path):
     words = {"question": "Which organ?", "choices": ["skin", "lung"], "answer": "lung"}
     documents, _ = read(write(tmp_path, "set.json", [groups, words, words]))
     assert turns(documents[0])[-1] == (A, "A")
+    assert documents[0].options == ("AB", "B", "A", "O")
 
 
 def test_a_table_of_mmlu_needs_no_header(tmp_path):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 
 import docx
 import pytest
@@ -87,6 +88,26 @@ def test_an_owner_password_does_not_stop_reading_and_a_users_does(tmp_path):
         read(locked)
 
 
+def test_a_page_that_unpacks_to_too_much_is_refused_without_filling_the_memory(tmp_path):
+    page = zlib.compress(b"BT /F1 9 Tf (x) Tj ET " * 4_000_000, 9)
+    font = b"/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R" + font + b">>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n" % len(page) + page + b"\nendstream",
+    )
+    body = b"".join(b"%d 0 obj%bendobj\n" % (number, text) for number, text in enumerate(objects, start=1))
+    (tmp_path / "bomb.pdf").write_bytes(b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF\n")
+    with pytest.raises(InputError, match=r"unpacks to too much \(LimitReachedError\)"):
+        read(tmp_path / "bomb.pdf")
+
+
+def test_characters_that_fonts_replace_by_radicals_and_ligatures_are_restored(tmp_path):
+    path = write_pdf(tmp_path / "a.pdf", ["⼀、⻣折\n⽰例热ﬁrst"], [(1, "一、骨折", 1)])
+    assert only(path).text == "一、骨折\n示例热first"
+
+
 @pytest.fixture(scope="module")
 def whole_pdf(tmp_path_factory):
     return write_pdf(tmp_path_factory.mktemp("pdf") / "whole.pdf", ["Words on a page.", PICTURE]).read_bytes()
@@ -147,8 +168,9 @@ W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 def test_a_word_document_has_the_pages_that_word_counted_and_not_its_deleted_text(tmp_path):
     body = (
         "<w:p><w:r><w:t>one</w:t></w:r></w:p>"
-        "<w:p><w:r><w:lastRenderedPageBreak/><w:t>two</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>"
-        "<w:sdt><w:sdtContent><w:p><w:r><w:t>three</w:t></w:r><w:ins><w:r><w:t> added</w:t></w:r></w:ins></w:p>"
+        "<w:p><w:r><w:lastRenderedPageBreak/><w:t>two</w:t></w:r><w:del><w:r><w:tab/><w:delText>gone</w:delText></w:r></w:del></w:p>"
+        "<w:sdt><w:sdtContent><w:p><w:r><w:t>three</w:t></w:r>"
+        "<w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom><w:ins><w:r><w:t> added</w:t></w:r></w:ins></w:p>"
         "</w:sdtContent></w:sdt>"
     )
     document = only(raw_docx(tmp_path / "a.docx", f"<w:document {W}><w:body>{body}</w:body></w:document>"))
@@ -325,6 +347,7 @@ def test_a_folder_is_read_to_its_end_and_each_bad_file_named(tmp_path):
     (tmp_path / "old.doc").write_bytes(b"\xd0\xcf\x11\xe0")
     (tmp_path / "picture.txt").write_bytes(b"\x89PNG\0\0\xff" * 50)
     (tmp_path / "~$lock.docx").write_bytes(b"x")
+    (tmp_path / "LICENSE.txt").write_text("free")
     documents, faults = read(tmp_path, max_megabytes=2, source="guides", licence="CC0-1.0")
     assert [(document.source_id, document.source, document.licence) for document in documents] == [
         ("deep/good.md", "guides", "CC0-1.0")
@@ -334,9 +357,10 @@ def test_a_folder_is_read_to_its_end_and_each_bad_file_named(tmp_path):
         ("huge", "max_megabytes"),
         ("old", ".docx"),
         ("picture", "Convert"),
+        ("LICENSE", "licence"),
     ]:
         assert any(f"{name}." in fault and advice in fault for fault in faults), name
-    assert len(faults) == 4
+    assert len(faults) == 5
 
 
 def test_the_same_text_has_the_same_id_and_a_revised_one_another(tmp_path):

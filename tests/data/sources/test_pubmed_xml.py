@@ -111,6 +111,10 @@ def test_a_date_is_as_precise_as_the_source(given_date, expected):
     assert read(record)[0].date == expected
 
 
+def math(content: str) -> str:
+    return f'by <m:math xmlns:m="http://www.w3.org/1998/Math/MathML">\n{content}\n</m:math> cells'
+
+
 @pytest.mark.parametrize(
     ("marked", "flat"),
     [
@@ -120,10 +124,20 @@ def test_a_date_is_as_precise_as_the_source(given_date, expected):
         ("1<sub>2</sub>", "1_2"),
         ("a <b>very <i>deep</i></b>\n  text", "a very deep text"),
         ("10&#8239;mg", "10 mg"),
+        (math("<m:msup><m:mn>10</m:mn> <m:mn>5</m:mn></m:msup>"), "by 10^5 cells"),
         (
-            '<m:math xmlns:m="http://www.w3.org/1998/Math/MathML"><m:msup><m:mn>10</m:mn> <m:mn>5</m:mn></m:msup>'
-            "<m:mfrac><m:mn>1</m:mn><m:mn>2</m:mn></m:mfrac></m:math>",
-            "10^51/2",
+            math("<m:msup>\n <m:mn>10</m:mn>\n <m:mrow><m:mo>-</m:mo><m:mn>3</m:mn></m:mrow></m:msup>"),
+            "by 10^(-3) cells",
+        ),
+        (math("<m:mfrac><m:mn>1</m:mn><m:mn>2</m:mn></m:mfrac>"), "by 1/2 cells"),
+        (math("<m:msubsup><m:mi>x</m:mi><m:mn>1</m:mn><m:mn>2</m:mn></m:msubsup>"), "by x_1^2 cells"),
+        (math("<m:msqrt><m:mn>2</m:mn></m:msqrt>"), "by √2 cells"),
+        (
+            math(
+                "<m:mmultiscripts>\n<m:mrow>\n<m:mi>Xe</m:mi>\n</m:mrow><m:mprescripts/><m:none/><m:mn>129</m:mn>"
+                "</m:mmultiscripts><m:mtext> </m:mtext><m:mi>MRI</m:mi>"
+            ),
+            "by 129Xe MRI cells",
         ),
     ],
 )
@@ -131,7 +145,7 @@ def test_markup_is_flattened_and_no_two_numbers_run_together(marked, flat):
     assert flat_text(etree.fromstring(f"<t>{marked}</t>")) == flat
 
 
-LATIN = st.text("abcxyz 0123,.<&µ", max_size=8).map(lambda text: f"a{text}")
+LATIN = st.text("abcxyz 0123,.<&%", max_size=8).map(lambda text: f"a{text}")
 WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), max_size=8)
 TREES = st.recursive(
     WORDS.map(html.escape),

@@ -1,7 +1,6 @@
 """Put questions to a model from several threads, within a budget, and write every reply down at once."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from clinforge.model.base import Sampling, TextModel
 from clinforge.records import Completion, Conversation
 
 Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, questions done, questions in all)."""
+"""Called with (what is being done, questions done, questions to ask in this run): all that a time left needs."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,16 @@ class Asker:
         """
         outcome = Outcome()
         open_questions = [question for question in questions if self.final(question, role) is None]
-        pace = _Pace(len(questions), len(open_questions), role.label, self._purse, progress)
+        before = len(questions) - len(open_questions)
+        label = f"{role.label} ({before} answered before)" if before else role.label
+        progress(label, 0, len(open_questions))
         failures = _Failures(self._settings.give_up_after)
         with ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="pairs") as pool:
             futures = [pool.submit(self._work, question, role, outcome, failures) for question in open_questions]
             try:
-                for future in as_completed(futures):
+                for done, future in enumerate(as_completed(futures), start=1):
                     future.result()
-                    pace.step()
+                    progress(f"{label}, {self._purse}", done, len(open_questions))
             except BaseException:
                 failures.stop.set()
                 for future in futures:
@@ -153,20 +154,3 @@ class _Failures:
     def forget(self) -> None:
         with self._lock:
             self._count = 0
-
-
-class _Pace:
-    """Tells how far it is and how long it will take, by the pace of this run alone."""
-
-    def __init__(self, total: int, left: int, label: str, purse: Purse, progress: Progress) -> None:
-        self._total, self._left, self._label, self._purse, self._progress = total, left, label, purse, progress
-        self._done = 0
-        self._started = time.monotonic()
-        progress(label, total - left, total)
-
-    def step(self) -> None:
-        self._done += 1
-        seconds = (time.monotonic() - self._started) / self._done * (self._left - self._done)
-        spent = f"{self._purse.tokens} tokens" + (f", {self._purse.cost:.2f} spent" if self._purse.cost else "")
-        detail = f"{self._label}: {spent}, about {seconds:.0f} s left"
-        self._progress(detail, self._total - self._left + self._done, self._total)

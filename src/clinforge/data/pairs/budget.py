@@ -34,6 +34,9 @@ class Purse:
         self._held = _Hold(0, 0.0)
         self.exhausted = False
 
+    def __str__(self) -> str:
+        return f"{self.tokens:,} tokens" + (f", {self.cost:.2f} spent" if self.cost else "")
+
     @contextmanager
     def hold(self, conversation: Conversation, sampling: Sampling, prices: Prices) -> Generator[bool]:
         """Set aside the most that a request can use, for as long as it is under way; False when there is not enough.

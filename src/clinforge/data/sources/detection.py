@@ -104,13 +104,12 @@ def detect(
     if not fitting:
         raise _no_layout(file, layout, columns)
     scores: dict[LayoutName, float] = {name: _share_read(name, reading, sample) for name, reading in fitting.items()}
-    best = max(scores, key=scores.__getitem__)
-    chosen = next((name for name in scores if scores[name] >= _LEAST), best)
+    chosen = _first_good(scores)
     reading = fitting[chosen]
     if not scores[chosen]:
         raise _unreadable(file, chosen, reading, rows)
-    others = [
-        name
+    rivals = [
+        f"layout {name} fits {scores[name]:.0%} of the rows as well"
         for name, other in fitting.items()
         if scores[name] >= _LEAST and _is_rival((chosen, reading), (name, other), sample)
     ]
@@ -124,7 +123,7 @@ def detect(
         first_option=first_option(reading, sample) if reading.answers == "index" else None,
         confidence=scores[chosen],
         sampled=len(sample),
-        ambiguous=tuple(f"layout {name} fits {scores[name]:.0%} of the rows as well" for name in others),
+        ambiguous=tuple(rivals),
         unused=tuple(column for column in columns if column not in used and column != ROW_KEY),
     )
     return found, reading
@@ -222,6 +221,15 @@ def _answer_form(reading: Reading, sample: Sequence[Row]) -> AnswerForm:
         counts["letter"] += bool(letters_in(given)) and set(letters_in(given)) <= options.keys()
         counts["index"] += is_index(given) and int(given) <= len(options)
     return max(counts, key=lambda form: counts[form])
+
+
+def _first_good(scores: Mapping[LayoutName, float]) -> LayoutName:
+    """The first layout that reads most rows, the one that asks for more; if none does, the best."""
+    for name, score in scores.items():
+        if score >= _LEAST:
+            return name
+    best: LayoutName = max(scores, key=scores.__getitem__)
+    return best
 
 
 def _is_rival(chosen: tuple[LayoutName, Reading], other: tuple[LayoutName, Reading], sample: Sequence[Row]) -> bool:

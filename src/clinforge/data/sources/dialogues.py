@@ -200,9 +200,10 @@ def _load_from_hub(settings: Dialogues) -> Iterable[Row]:
         )
     except Exception as error:  # noqa: BLE001 -- what datasets lets through comes from a dozen libraries
         said = str(error).partition("\n")[0][:_SHOWN_CHARACTERS]
+        asked = f"{name!r}, {settings.subset or None!r}, split={settings.split!r}"
         raise MissingError(
             f"{settings.path} could not be loaded ({type(error).__name__}: {said}).",
-            hint="Check the name, `subset:` and `split:`. Without a network, make a file of it where there is one: "
-            f'python -c "from datasets import load_dataset as load; '
-            f"load('{name}', split='{settings.split}').to_json('set.jsonl')\" and give `path: set.jsonl` here.",
+            hint="Check the name, `subset:` and `split:`. Without a network, make a file of it where there is one, "
+            f"python -c \"import datasets; datasets.load_dataset({asked}).to_json('set.jsonl')\", and give "
+            "`path: set.jsonl` here.",
         ) from None

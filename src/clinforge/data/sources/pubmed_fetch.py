@@ -60,10 +60,11 @@ def _fetch(settings: PubMed, folder: Path, progress: Progress) -> Fetched:
         return done
     told = _Told(progress)
     with PubMedClient(_access(settings), cache_folder() / "pubmed", told.fault) as client:
-        told("searching", 0, 0)
-        search = begun or make_search(settings, client)
-        write_state(folder / "found.json", search)
-        fetched = _Fetching(settings, client, search, told).run()
+        if begun is None:
+            told("searching", 0, 0)
+            begun = make_search(settings, client)
+            write_state(folder / "found.json", begun)
+        fetched = _Fetching(settings, client, begun, told).run()
     write_state(folder / "fetched.json", fetched)
     (folder / "found.json").unlink()
     return fetched

@@ -32,8 +32,9 @@ _RECORDS = ("PubmedArticle", "PubmedBookArticle")
 _RETRACTING = ("RetractionIn", "RetractedandRepublishedIn")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RAISED = {"sup": "^", "sub": "_"}
-_BETWEEN = {"msup": "^", "msub": "_", "mfrac": "/"}
-"""MathML elements whose two children would run together."""
+_MATHML = "http://www.w3.org/1998/Math/MathML"
+_MARKS = {"msup": "^", "msub": "_", "mfrac": "/", "msubsup": "_^"}
+"""What stands before the second and third child of MathML elements whose children would run together."""
 _NUMBER = re.compile(r"\s*[+\-−–]?\s*\d")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
@@ -190,23 +191,31 @@ def _text(element: Element | None) -> str:
 
 
 def _flatten(element: Element) -> str:
+    if etree.QName(element).namespace == _MATHML:
+        return _flat_math(element)
     text = element.text or ""
-    mark = _BETWEEN.get(_name(element), "")
-    for index, child in enumerate(element):
-        if mark and index == 1:
-            text = text.rstrip() + mark
-        text += _piece(text, child) + (child.tail or "")
+    for child in element:
+        inner = _flatten(child)
+        mark = _RAISED.get(etree.QName(child).localname)
+        joins = mark and text.rstrip()[-1:].isdigit() and _NUMBER.match(inner)
+        text += (mark if mark and joins else "") + inner + (child.tail or "")
     return text
 
 
-def _piece(before: str, child: Element) -> str:
-    inner = _flatten(child)
-    mark = _RAISED.get(_name(child))
-    return mark + inner if mark and before.rstrip()[-1:].isdigit() and _NUMBER.match(inner) else inner
-
-
-def _name(element: Element) -> str:
-    return etree.QName(element).localname
+def _flat_math(element: Element) -> str:
+    """MathML on one line: 10^5, 1/2, 129Xe. Only innermost elements hold text; spaces between others mean nothing."""
+    pieces = [_flat_math(child) for child in element]
+    name = etree.QName(element).localname
+    if not pieces:
+        return element.text or ""
+    if marks := _MARKS.get(name):
+        simple = [piece if re.fullmatch(r"[\w.,]*", piece) else f"({piece})" for piece in pieces]
+        return simple[0] + "".join(mark + piece for mark, piece in zip(marks, simple[1:], strict=False))
+    if name == "mmultiscripts":  # what follows <mprescripts/> stands before the base
+        names = [etree.QName(child).localname for child in element]
+        cut = names.index("mprescripts") if "mprescripts" in names else len(names)
+        pieces = pieces[cut:] + pieces[:cut]
+    return ("√" if name == "msqrt" else "") + "".join(pieces)
 
 
 def _abstract(article: Element, citation: Element) -> Element | None:

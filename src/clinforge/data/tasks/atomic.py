@@ -75,7 +75,7 @@ class Atomic(GraphTask):
         kept = taught_first(self, cases, seed)
         left = {"a name gives it away": asked - len(cases), "not needed, or not taught": len(cases) - len(kept)}
         lineage.record(self.label, "compose", self.model_dump(), (asked, len(kept)), left)
-        return replace(finish(self, kept, seed, lineage), remarks=tuple(faults))
+        return replace(finish(self, kept, seed, lineage), faults=tuple(faults))
 
     def _edges(self, index: FactIndex, role: Role, seed: int) -> list[Edge]:
         subjects = ordered(index.subjects(role), seed, "atomic", role)[: self.num_subjects]

@@ -14,7 +14,7 @@ from clinforge.data.split import SPLITS, balanced
 from clinforge.errors import ConfigError
 from clinforge.knowledge.licences import licence_of
 from clinforge.model.prompts import Prompt, prompts_for
-from clinforge.records import Fact, Lang, Sample, Split, content_hash
+from clinforge.records import Document, Fact, Lang, Sample, Split, content_hash
 
 Apart = Literal["family", "fact", "case"]
 """What training and test may not share; a case is a set of facts with its answer."""
@@ -44,10 +44,13 @@ class Case:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Samples of one task with the facts they rest on."""
+    """Samples of one task with the facts or documents they rest on."""
 
     samples: tuple[Sample, ...]
     facts: tuple[Fact, ...]
+    documents: tuple[Document, ...] = ()
+    faults: tuple[str, ...] = ()
+    """Rows of the sources that could not be read."""
     remarks: tuple[str, ...] = ()
     """What a person should know about how the settings were understood."""
 
@@ -174,4 +177,4 @@ def _word(task: str, lang: Lang, case: Case, seed: int) -> Sample:
         "licence": licence.licence if licence else "unknown",
     }
     draft = Sample.model_validate({"id": "", **fields})
-    return draft.model_copy(update={"id": content_hash(draft.model_dump(mode="json"))[:16]})
+    return draft.model_copy(update={"id": content_hash(draft.model_dump(mode="json", exclude={"document_ids"}))[:16]})

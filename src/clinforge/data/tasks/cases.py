@@ -115,7 +115,8 @@ class Cases(TaskSettings):
         return TaskResult(
             tuple(sample for result in results for sample in result.samples),
             tuple({fact.id: fact for result in results for fact in result.facts}.values()),
-            (*(remark for disease in diseases for remark in disease.remarks), *faults),
+            faults=tuple(faults),
+            remarks=tuple(remark for disease in diseases for remark in disease.remarks),
         )
 
     def _diseases(self, faults: list[str]) -> list[Disease]:

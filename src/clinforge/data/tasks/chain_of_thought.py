@@ -8,6 +8,7 @@ recorded is not the same as absent, and the wording says so. A part without fact
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -79,8 +80,7 @@ class ChainOfThought(GraphTask):
             "not needed, or not taught": len(cases) - len(kept),
         }
         lineage.record(self.label, "compose", self.model_dump(), (len(drawn), len(kept)), dropped)
-        result = finish(self, kept, seed, lineage)
-        return TaskResult(result.samples, result.facts, (*remarks, *faults))
+        return replace(finish(self, kept, seed, lineage), faults=tuple(faults), remarks=remarks)
 
     def _pictures(self, index: FactIndex, seed: int) -> tuple[list[Picture], tuple[str, ...]]:
         remarks: tuple[str, ...] = ()

@@ -84,7 +84,7 @@ class MultiHop(GraphTask):
         spare = joined - asked + len(cases) - len(kept)
         left = {"a name gives it away": asked - len(cases), "not needed, or not taught": spare}
         lineage.record(self.label, "compose", self.model_dump(), (joined, len(kept)), left)
-        return replace(finish(self, kept, seed, lineage), remarks=tuple(faults))
+        return replace(finish(self, kept, seed, lineage), faults=tuple(faults))
 
     def _case(self, path: Route, pool: Sequence[str], reach: Mapping[str, frozenset[str]], seed: int) -> Case | None:
         first, second = path

@@ -3,7 +3,6 @@
 What is main text is a guess, made in favour of keeping too much. Nothing is fetched and no script runs.
 """
 
-import codecs
 import logging
 import re
 from collections.abc import Iterator
@@ -11,19 +10,14 @@ from typing import Any
 
 from clinforge.data.sources.formats import Block, Contents, UnreadableError
 from clinforge.data.sources.formats.plain import decoded
-from clinforge.encoding import encoding_of
-from clinforge.errors import InputError
-
-_DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_HEAD = 4096
 
 
 def read_html(data: bytes, encoding: str = "") -> Contents:
-    """The main text of a page; the encoding that the page declares is believed where its bytes do not contradict."""
+    """The main text of a page. Its encoding is judged by its bytes: what pages declare is often wrong."""
     from trafilatura import bare_extraction
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # its messages may quote the page
-    text, found, notes = decoded(data, encoding or _declared(data))
+    text, found, notes = decoded(data, encoding)
     try:
         page: Any = bare_extraction(text, favor_recall=True, include_comments=False, with_metadata=True)
     except Exception as error:  # noqa: BLE001 -- pages are broken in more ways than its parser names
@@ -32,18 +26,6 @@ def read_html(data: bytes, encoding: str = "") -> Contents:
     if page is None or not blocks:
         raise UnreadableError("no main text was found in it.", "Save its text as Markdown or plain text.")
     return Contents(blocks, title=page.title or "", meta={"encoding": found}, notes=notes)
-
-
-def _declared(data: bytes) -> str:
-    """The encoding a page declares, '' where there is none, it cannot be right, or the page is UTF-8 all the same."""
-    found = _DECLARED.search(data[:_HEAD])
-    try:
-        name = codecs.lookup(found[1].decode("ascii")).name if found and encoding_of(data) != "utf-8" else ""
-        name = "gb18030" if name in ("gb2312", "gbk") else name
-        data.decode(name or "ascii")
-    except (LookupError, UnicodeError, InputError):
-        return ""
-    return name
 
 
 def _blocks(body: Any) -> Iterator[Block]:  # noqa: ANN401 -- lxml has no types
