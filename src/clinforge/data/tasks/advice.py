@@ -16,7 +16,7 @@ from clinforge.data.departments import our_name
 from clinforge.data.draw import ordered, pick
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.knowledge.graphs.healthcare import CommonDisease, load_healthcare
 from clinforge.records import Fact, Lang
 
@@ -26,7 +26,7 @@ _NUM_SYMPTOMS = 3
 _NUM_FLAGS = 2
 
 
-class Advice(TaskSettings):
+class Advice(CountedTask):
     """Three symptoms of a disease; test diseases are not among the training diseases, in either language."""
 
     kind: Literal["advice"] = "advice"

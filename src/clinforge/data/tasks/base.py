@@ -53,14 +53,12 @@ class TaskResult:
     """Rows of the sources that could not be read."""
     permitted: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Source that the licence table does not know -> who allows it (`by`) and why (`why`)."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know about how the settings were understood."""
 
 
 class TaskSettings(Settings):
-    """How many samples a task gives. Fewer than asked is an error that says how many there are."""
-
-    num_train: int = Field(ge=1)
-    num_validation: int = Field(ge=0)
-    num_test: int = Field(ge=0)
+    """One kind of question."""
 
     purpose: ClassVar[Purpose]
     """claim: tested on unseen families; recall: known diseases, new cases; text: free text, not scored by choice."""
@@ -81,17 +79,35 @@ class TaskSettings(Settings):
         raise NotImplementedError
 
     @property
+    def languages(self) -> tuple[Lang, ...]:
+        """All languages of its samples."""
+        return (self.language,)
+
+    @property
     def label(self) -> str:
         """Task and language, e.g. `department.zh`."""
         return f"{self.task}.{self.language}"
 
-    def wanted(self, split: Split) -> int:
-        """Number of samples asked for."""
-        return {"train": self.num_train, "validation": self.num_validation, "test": self.num_test}[split]
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One label a language."""
+        return tuple(f"{self.task}.{lang}" for lang in self.languages)
 
     def __call__(self, seed: int, lineage: Lineage) -> TaskResult:
         """Build the samples; what is left out is counted in `lineage`."""
         raise NotImplementedError
+
+
+class CountedTask(TaskSettings):
+    """How many samples a task gives. Fewer than asked is an error that says how many there are."""
+
+    num_train: int = Field(ge=1)
+    num_validation: int = Field(ge=0)
+    num_test: int = Field(ge=0)
+
+    def wanted(self, split: Split) -> int:
+        """Number of samples asked for."""
+        return {"train": self.num_train, "validation": self.num_validation, "test": self.num_test}[split]
 
 
 def fact(subject: str, predicate: str, value: str, lang: Lang, source: str) -> Fact:
@@ -99,15 +115,21 @@ def fact(subject: str, predicate: str, value: str, lang: Lang, source: str) -> F
     return Fact.of(subject, predicate, value, lang, source)
 
 
-def finish(task: TaskSettings, cases: Sequence[Case], seed: int, lineage: Lineage) -> TaskResult:
+def finish(task: CountedTask, cases: Sequence[Case], seed: int, lineage: Lineage) -> TaskResult:
     """Remove repeated questions, choose the number asked for with balanced answers, and put them into words."""
     kept, dropped = one_case_a_question(cases)
     params = task.model_dump() | {"seed": seed}
     lineage.record(task.label, "deduplicate", params, (len(cases), len(kept)), dropped)
     chosen = [case for split in SPLITS for case in _choose(task, split, kept, seed)]
     lineage.record(task.label, "select", params, (len(kept), len(chosen)), {"not needed": len(kept) - len(chosen)})
-    samples = tuple(_word(task, case, seed) for case in chosen)
-    lineage.record(task.label, "word", params, (len(chosen), len(samples)), {})
+    return put_into_words(task, task.language, chosen, seed, lineage)
+
+
+def put_into_words(task: TaskSettings, lang: Lang, chosen: Sequence[Case], seed: int, lineage: Lineage) -> TaskResult:
+    """Samples of cases in one language; a test case gets a wording that training never has."""
+    samples = tuple(_word(task.task, lang, case, seed) for case in chosen)
+    params = task.model_dump() | {"seed": seed}
+    lineage.record(f"{task.task}.{lang}", "word", params, (len(chosen), len(samples)), {})
     facts = {fact.id: fact for case in chosen for fact in case.facts}
     return TaskResult(samples, tuple(facts.values()))
 
@@ -128,7 +150,7 @@ def one_case_a_question(cases: Iterable[Case]) -> tuple[list[Case], Counter[str]
     return kept, +dropped
 
 
-def _choose(task: TaskSettings, split: Split, cases: Sequence[Case], seed: int) -> list[Case]:
+def _choose(task: CountedTask, split: Split, cases: Sequence[Case], seed: int) -> list[Case]:
     pool, wanted = [case for case in cases if case.split == split], task.wanted(split)
     if len(pool) < wanted:
         raise ConfigError(
@@ -139,13 +161,13 @@ def _choose(task: TaskSettings, split: Split, cases: Sequence[Case], seed: int) 
     return balanced(pool, wanted, labels=labels, keys={case: digest(seed, case.question) for case in pool})
 
 
-def _word(task: TaskSettings, case: Case, seed: int) -> Sample:
-    prompts = prompts_for(task.task, task.language, "test" if case.split == "test" else "train")
+def _word(task: str, lang: Lang, case: Case, seed: int) -> Sample:
+    prompts = prompts_for(task, lang, "test" if case.split == "test" else "train")
     prompt: Prompt = pick(prompts, seed, "prompt", case.question)
     licence = licence_of(case.source)
     fields = {
-        "task": task.task,
-        "lang": task.language,
+        "task": task,
+        "lang": lang,
         "split": case.split,
         "prompt": prompt.render(**dict(case.values)),
         "answer": case.answer,

@@ -12,7 +12,7 @@ from clinforge.data.draw import ordered
 from clinforge.data.families import family_ids, shared_key_links, similar_links
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.knowledge.graphs.cmekg import DEPARTMENT, CmekgDisease, load_cmekg
 from clinforge.knowledge.graphs.healthcare import load_healthcare
 from clinforge.records import Lang, Split
@@ -30,7 +30,7 @@ class Usable:
     symptoms: tuple[tuple[str, str], ...]
 
 
-class Department(TaskSettings):
+class Department(CountedTask):
     """Cases of three symptoms or more, drawn at random from a disease that belongs to exactly one department."""
 
     kind: Literal["department"] = "department"

@@ -14,14 +14,14 @@ from pydantic import Field, model_validator
 from clinforge.data.draw import fraction, ordered, pick, whole
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
+from clinforge.data.tasks.patients import SEX_WORDS
 from clinforge.knowledge.graphs.healthcare import CommonDisease, Measurement, load_healthcare
 from clinforge.model.prompts import not_given
 from clinforge.records import Fact, Lang, Split
 
 _SIZES = (3, 4)
-_SEX: dict[Lang, dict[str, str]] = {"en": {"male": "male", "female": "female"}, "zh": {"male": "男", "female": "女"}}
 _UNITS_ZH = {"breaths/min": "次/分", "bpm": "次/分"}
 """The source gives units in English only."""
 _NEAREST = 6
@@ -31,7 +31,7 @@ _MILD = 0.4
 SOURCE = "faker_healthcare"
 
 
-class Diagnosis(TaskSettings):
+class Diagnosis(CountedTask):
     """Cases of `num_diseases` diseases, four options, symmetric de-leak; every disease tested is also taught."""
 
     kind: Literal["diagnosis"] = "diagnosis"
@@ -121,7 +121,7 @@ class Diagnosis(TaskSettings):
         return split_of("|".join((disease.icd10, *shown)), shares, seed)
 
     def _patient(self, disease: CommonDisease, sex: str, shown: tuple[str, ...], seed: int) -> str:
-        age, word = whole(*disease.ages, seed, "age", disease.icd10, *shown), _SEX[self.lang][sex]
+        age, word = whole(*disease.ages, seed, "age", disease.icd10, *shown), SEX_WORDS[self.lang][sex]
         return f"{word}，{age}岁" if self.lang == "zh" else f"{word}, {age} years old"
 
     def _measurement(self, disease: CommonDisease, shown: tuple[str, ...], seed: int) -> tuple[str, list[Fact]]:

@@ -26,7 +26,7 @@ from clinforge.data.sources.files import Files
 from clinforge.data.sources.pubmed import PubMed
 from clinforge.data.sources.tables import Table
 from clinforge.data.split import SPLITS, Shares
-from clinforge.data.tasks.base import Apart, Purpose, TaskResult, TaskSettings
+from clinforge.data.tasks.base import Apart, CountedTask, Purpose, TaskResult
 from clinforge.errors import ConfigError, InputError
 from clinforge.knowledge.licences import licence_of
 from clinforge.model.prompts import role_message
@@ -50,7 +50,7 @@ class Permission(Settings):
     """On what ground, e.g. the contract or the ethics vote."""
 
 
-class Documents(TaskSettings):
+class Documents(CountedTask):
     """Samples from documents that hold a question and its answer.
 
     Texts without a question (notes, articles, guidelines) are counted and left out here: have questions written from

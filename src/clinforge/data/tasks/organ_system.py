@@ -12,7 +12,7 @@ from pydantic import Field
 from clinforge.data.families import family_ids, similar_links
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import Shares, split_of
-from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.data.words import modifiers_en
 from clinforge.knowledge.graphs.hpo import Hpo, load_hpo
 from clinforge.records import Lang
@@ -22,7 +22,7 @@ _ALIKE = 0.6
 """Below 0.6, chains of one-word names join half of all findings into one family (measured)."""
 
 
-class OrganSystem(TaskSettings):
+class OrganSystem(CountedTask):
     """Findings that belong to exactly one of the organ systems in `systems.toml`."""
 
     kind: Literal["organ_system"] = "organ_system"

