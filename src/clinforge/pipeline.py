@@ -103,7 +103,12 @@ def make_dataset(recipe: Recipe, progress: Progress) -> Path:
 
 
 def _make_dataset(recipe: Recipe, shop: "Workshop") -> None:
-    shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, shop.progress, evaluation_sets(recipe.data.against)))
+    shop.make(
+        "dataset",
+        recipe.data,
+        (),
+        lambda into: build_dataset(recipe.data, into, shop.progress, evaluation_sets(recipe.data.against)),
+    )
 
 
 class ControlledTraining(config.Settings):

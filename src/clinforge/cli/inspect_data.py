@@ -80,6 +80,8 @@ def _file(path: Path, *, as_json: bool) -> int:
         if path.is_dir() or Path(path.name.removesuffix(".gz")).suffix.lower() not in _TABLES:
             raise
         guess = guess_columns(path)
+        if guess.columns is None:
+            raise
         if as_json:
             print(json.dumps({"kind": "table", **guess.model_dump(mode="json")}, ensure_ascii=False))
             return 0

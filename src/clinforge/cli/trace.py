@@ -59,10 +59,9 @@ def as_text(found: dict[str, Any]) -> str:
         f"fact     {fact['id']}  {fact['subject']} | {fact['predicate']} | {fact['object']}  [{fact['source']}]"
         for fact in found.get("facts", [])
     ]
-    lines += [
-        f"document {one['id']}  {one['source']} {one['source_id']} {one['version']}  {one['licence'] or 'no licence given'}"
-        for one in found.get("documents", [])
-    ]
+    for one in found.get("documents", []):
+        licence = one["licence"] or "no licence given"
+        lines.append(f"document {one['id']}  {one['source']} {one['source_id']} {one['version']}  {licence}")
     for source in found.get("sources", data["sources"]):
         lines.append(f"source   {source['name']}: {source['package']} {source['version']}; {source['licence']}")
         if permission := source.get("permission"):

@@ -1,6 +1,6 @@
 """Make a dataset: each task composes its samples, reviews and evaluation sets take rows out, the gate judges the rest.
 
-    tasks ─▶ samples + facts + documents ─▶ reviews ─▶ evaluation sets ─▶ gate ─▶ files
+tasks ─▶ samples + facts + documents ─▶ reviews ─▶ evaluation sets ─▶ gate ─▶ files
 """
 
 from collections import Counter

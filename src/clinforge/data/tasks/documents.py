@@ -50,6 +50,15 @@ class Permission(Settings):
     """On what ground, e.g. the contract or the ethics vote."""
 
 
+class Steps(Settings):
+    """What is done to documents between reading and splitting."""
+
+    clean: Clean = Clean()
+    rules: tuple[QualityRule, ...] = ALL_RULES
+    """A document that breaks one of these is left out."""
+    deduplicate: Deduplicate = Deduplicate()
+
+
 class Documents(CountedTask):
     """Samples from documents that hold a question and its answer.
 
@@ -70,10 +79,7 @@ class Documents(CountedTask):
     """At most so many validation samples."""
     num_test: int = Field(default=1_000, ge=0)
     """At most so many test samples."""
-    clean: Clean = Clean()
-    rules: tuple[QualityRule, ...] = ALL_RULES
-    """A document that breaks one of these is left out."""
-    deduplicate: Deduplicate = Deduplicate()
+    steps: Steps = Steps()
     grouping: Grouping = Grouping()
     shares: Shares = Shares(validation=0.05, test=0.1)
     permission: Permission | None = None
@@ -105,11 +111,11 @@ class Documents(CountedTask):
         documents = story.step("read", read, Counter({"not readable": len(faults)}))
         documents = story.sift("language", documents, lambda one: "" if one.lang == self.lang else "other language")
         documents = story.sift("question and answer", documents, _lack)
-        documents = story.step("clean", [self.clean(document) for document in documents])
+        documents = story.step("clean", [self.steps.clean(document) for document in documents])
         documents = story.sift("identifiers", documents, _identifiers)
-        judgement = judge(documents, self.rules)
+        judgement = judge(documents, self.steps.rules)
         documents = story.step("quality", judgement.kept, Counter(judgement.counts))
-        unique = self.deduplicate(documents)
+        unique = self.steps.deduplicate(documents)
         documents = story.step("deduplicate", unique.kept, unique.dropped)
         if not documents:
             raise InputError(f"Task {self.label} has no document left: {story}.", hint=_first(faults))
