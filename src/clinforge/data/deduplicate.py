@@ -2,8 +2,9 @@
 
     rows, the most trusted first ─▶ same tokens ─▶ alike ─▶ kept rows in their old order + what each dropped one repeats
 
-Memory: beside the rows themselves 8 bytes for each row and band, and the shingles of rows that share a band with
-another. Time grows with the rows, as long as few of them are alike (`ignore_share` takes care of templates).
+Memory: beside the rows themselves less than a kilobyte a row, and the shingles of rows that share a band with another.
+Time grows in proportion to the rows; it grows faster where thousands of rows share a template that `ignore_share` does
+not leave aside, because they are all candidates for each other.
 """
 
 import hashlib
@@ -18,9 +19,9 @@ from pydantic import Field
 from clinforge.config import Settings
 from clinforge.data.draw import digest
 from clinforge.data.likeness import Likeness
-from clinforge.data.near import NearIndex, band_keys
+from clinforge.data.near import NearIndex, band_keys, signatures
 from clinforge.data.rows import Row, text_of
-from clinforge.data.shingles import Hashes, frequent, shingles, tokens, within, words_of
+from clinforge.data.shingles import Hashes, frequent, jaccard, shingles, tokens, within, words_of
 from clinforge.records import Document, Record, Sample
 
 RowT = TypeVar("RowT", Document, Sample)
@@ -37,7 +38,8 @@ class Repeat(Record):
     repeats: str
     """Id of the row that was kept."""
     similarity: float
-    """Jaccard similarity of the two; 1 for the same tokens."""
+    """Jaccard similarity of the two, the smaller of those with and without what many rows share; 1 for the same
+    tokens."""
     reason: Literal["exact duplicate", "near-duplicate"]
 
 
@@ -66,9 +68,10 @@ class Deduplicate(Settings):
     """Sources from the most to the least trusted; those not named come after them."""
     near: Likeness | None = Likeness()
     """When two texts are near-duplicates; null drops exact ones only."""
-    ignore_share: float = Field(default=1, gt=0, le=1)
-    """Runs that stand in more than this share of the rows are not compared: letterheads, disclaimers, wordings that
-    many rows share. 1 compares all. A row that holds nothing else is compared by all it has."""
+    ignore_share: float = Field(default=0.05, gt=0, le=1)
+    """Runs that stand in more than this share of the rows (and in more than ten) do not make two rows alike:
+    letterheads, disclaimers, wordings that many rows share. Two rows have to be alike with and without them; rows that
+    hold nothing else are compared by all they have. 1 leaves nothing aside."""
 
     def __call__(self, rows: Sequence[RowT]) -> Deduplicated[RowT]:
         """Find the repeats. The same rows give the same result, whatever the process."""
@@ -110,24 +113,27 @@ def _drop_near(
 ) -> None:
     ignored = _boilerplate(rows, unique, near, ignore_share)
 
-    def own(place: int) -> Hashes:
-        return _telling(_shingles(rows[place], near), ignored)
+    def telling(place: int) -> Hashes:
+        return _without(_shingles(rows[place], near), ignored)
 
-    keys = band_keys((own(place) for place in unique), near)
+    found = signatures((telling(place) for place in unique), near)
+    keys = band_keys(found, near)
     values, counts = np.unique(keys, return_counts=True)
     shared = within(keys.ravel(), values[counts > 1]).reshape(keys.shape)
-    index, indexed = NearIndex(near.threshold), list[int]()
+    index = NearIndex(found, near)
     for number in np.flatnonzero(shared.any(axis=1)).tolist():
-        place, bands = unique[number], keys[number, shared[number]].tolist()
-        found = index.alike(own(place), bands)
-        if found:
-            first, similarity = indexed[found[0][0]], round(found[0][1], 4)
-            repeats[place] = Repeat(
-                row_id=rows[place].id, repeats=rows[first].id, similarity=similarity, reason="near-duplicate"
-            )
+        place, own, bands = unique[number], telling(unique[number]), keys[number, shared[number]].tolist()
+        for other, similarity in index.alike(own, found[number], bands):
+            first = unique[other]
+            full = jaccard(_shingles(rows[place], near), _shingles(rows[first], near)) if len(ignored) else similarity
+            if full >= near.threshold:
+                likeness = round(min(similarity, full), 4)
+                repeats[place] = Repeat(
+                    row_id=rows[place].id, repeats=rows[first].id, similarity=likeness, reason="near-duplicate"
+                )
+                break
         else:
-            index.add(own(place), bands)
-            indexed.append(place)
+            index.add(number, own, bands)
 
 
 def _shingles(row: Row, near: Likeness) -> Hashes:
@@ -135,7 +141,7 @@ def _shingles(row: Row, near: Likeness) -> Hashes:
     return shingles(read.hashes, near.run_length(read.lang))
 
 
-def _telling(own: Hashes, ignored: Hashes) -> Hashes:
+def _without(own: Hashes, ignored: Hashes) -> Hashes:
     """The shingles that are not ignored, or all of them where nothing else is left."""
     left = own[~within(own, ignored)] if len(ignored) else own
     return left if len(left) else own

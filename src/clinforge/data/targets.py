@@ -16,7 +16,7 @@ import numpy as np
 
 from clinforge.data.contamination import Decontaminate, Level, Part
 from clinforge.data.draw import ordered
-from clinforge.data.near import NearIndex, band_keys
+from clinforge.data.near import NearIndex, band_keys, signatures
 from clinforge.data.rows import Row, answer_of, question_of, text_of, turns_of
 from clinforge.data.shingles import Hashes, Tokens, covered, frequent, runs, shingles, tokens, whole, within
 from clinforge.model.prompts import all_prompts
@@ -193,12 +193,12 @@ class CoreIndex:
     def __init__(self, units: Sequence[Unit], mask: Hashes, settings: Decontaminate) -> None:
         self._settings = settings
         self._mask = mask
-        self._near = NearIndex(settings.near.threshold)
         cores = [(unit, self._shingles(unit.text)) for unit in units if unit.part != "options"]
         self._units = [(unit, own) for unit, own in cores if len(own)]
-        keys = band_keys((own for _, own in self._units), settings.near)
-        for (_, own), bands in zip(self._units, keys.tolist(), strict=True):
-            self._near.add(own, bands)
+        found = signatures((own for _, own in self._units), settings.near)
+        self._near = NearIndex(found, settings.near)
+        for number, bands in enumerate(band_keys(found, settings.near).tolist()):
+            self._near.add(number, self._units[number][1], bands)
 
     @property
     def judged(self) -> set[int]:
@@ -209,10 +209,11 @@ class CoreIndex:
         """(place in `rows`, match) for each unit that a part of a row resembles."""
         cores = [(place, self._shingles(part)) for place, row in enumerate(rows) for part in row.parts]
         cores = [(place, own) for place, own in cores if len(own)]
-        keys = band_keys((own for _, own in cores), self._settings.near)
-        for (place, own), bands in zip(cores, keys, strict=True):
-            for found, similarity in self._near.alike(own, bands.tolist()):
-                yield place, Match(self._units[found][0], "near", similarity)
+        values = signatures((own for _, own in cores), self._settings.near)
+        keys = band_keys(values, self._settings.near)
+        for (place, own), signature, bands in zip(cores, values, keys, strict=True):
+            for number, similarity in self._near.alike(own, signature, bands.tolist()):
+                yield place, Match(self._units[number][0], "near", similarity)
 
     def _shingles(self, text: Tokens) -> Hashes:
         left = core(text, self._mask, self._settings).hashes
