@@ -143,5 +143,5 @@ class Contamination(Record):
         for pair in self.pairs:
             if pair.verdict == "drop":
                 rows.setdefault(pair.train_id, []).append(pair.level)
-        surest = (next(level for level in LEVELS if level in levels) for levels in rows.values())
+        surest: list[Level] = [next(level for level in LEVELS if level in levels) for levels in rows.values()]
         return Counter(f"shares {SHARED[level]} with an evaluation row" for level in surest)

@@ -115,7 +115,7 @@ def split_by_group(
     moved = 0
     for root, own in members.items():
         known = {previous[mark] for mark in map(_mark, own) if mark in previous} if previous else set[Split]()
-        nearest = [split for split in SPLITS if split in known]
+        nearest: list[Split] = [split for split in SPLITS if split in known]
         splits[root] = nearest[-1] if nearest else split_of(_group_id(own, grouping), shares, seed)
         moved += len(known) > 1
     root_of = {key: root for root, own in members.items() for key in own}
