@@ -43,6 +43,9 @@ def where_docs_stand(small_run, tmp_path, monkeypatch):
     (tmp_path / "my.jsonl").write_text(
         blocks("docs/how-to/evaluate-your-own-questions.md", "json")[0], encoding="utf-8"
     )
+    building = "docs/how-to/build-a-dataset.md"
+    (tmp_path / "asked.jsonl").write_text(blocks(building, "json")[0], encoding="utf-8")
+    (tmp_path / "consultations.yaml").write_text(blocks(building, "yaml")[0], encoding="utf-8")
     write_jsonl(tmp_path / "abstracts.jsonl", [leaflet(number) for number in range(3)])
     monkeypatch.setenv("CLINFORGE_KEY", "ab" * 32)
     monkeypatch.chdir(tmp_path)
