@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from clinforge.cli.main import build_parser
+from clinforge.cli.write_pairs import WritePairs
 from clinforge.data.sources.clinical_notes import ClinicalNotes
 from clinforge.data.sources.dialogues import Dialogues
 from clinforge.data.sources.fhir import Fhir
@@ -64,6 +65,12 @@ def serve_page() -> str:
     return settings_page(
         "Service", "Given on the command line as `key=value`: `clinforge serve RUN port=8400`.", ServeSettings
     )
+
+
+def pairs_page() -> str:
+    """The keys of writing pairs from text."""
+    opening = "Given on the command line as `key=value`: `clinforge data write-pairs DOCUMENTS pairs_per_passage=3`."
+    return settings_page("Pairs from text", opening, WritePairs)
 
 
 def sources_page() -> str:
@@ -224,6 +231,7 @@ PAGES = {
     "serve.md": serve_page,
     "review.md": review_page,
     "sources.md": sources_page,
+    "write-pairs.md": pairs_page,
 }
 
 if __name__ == "__main__":

@@ -103,7 +103,12 @@ def make_dataset(recipe: Recipe, progress: Progress) -> Path:
 
 
 def _make_dataset(recipe: Recipe, shop: "Workshop") -> None:
-    shop.make("dataset", recipe.data, (), lambda into: build_dataset(recipe.data, into, shop.progress))
+    shop.make(
+        "dataset",
+        recipe.data,
+        (),
+        lambda into: build_dataset(recipe.data, into, shop.progress, evaluation_sets(recipe.data.against)),
+    )
 
 
 class ControlledTraining(config.Settings):
@@ -170,6 +175,23 @@ def load_systems(folder: Path) -> dict[str, Callable[[], TextModel]]:
 def read_samples(dataset: Path) -> list[Sample]:
     """All samples of a dataset, split after split."""
     return [sample for split in SPLITS for sample in read_jsonl(dataset / f"{split}.jsonl", Sample)]
+
+
+def evaluation_sets(paths: Sequence[Path]) -> dict[str, list[Sample]]:
+    """Rows of each evaluation set by its path: a file of custom questions, or the test split of a dataset folder.
+
+    A broken row of a custom file is left out here as it is when the file is asked.
+    """
+    from clinforge.evaluate.tasks.custom import read_custom
+
+    return {
+        str(path): list(read_jsonl(_rows_file(path), Sample)) if path.is_dir() else read_custom(_rows_file(path))[0]
+        for path in paths
+    }
+
+
+def _rows_file(path: Path) -> Path:
+    return path / "test.jsonl" if path.is_dir() else path
 
 
 def _train(

@@ -14,7 +14,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "recipe.md", "serve.md", "review.md", "sources.md"])
+@pytest.mark.parametrize("page", ["cli.md", "recipe.md", "serve.md", "review.md", "sources.md", "write-pairs.md"])
 def test_reference_pages_are_what_the_code_says(page):
     written = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8")
     assert written == generator().PAGES[page](), "out of date: python docs/generate.py"
@@ -33,6 +33,7 @@ def test_every_setting_has_its_documentation():
         for root in (
             generator().Recipe,
             generator().ServeSettings,
+            generator().WritePairs,
             *generator().SOURCES,
             *generator().REVIEW_SETTINGS,
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from clinforge.data.decontaminate import decontaminate
 from clinforge.data.gate import CHECKS, Candidate, require_passed, run_gate
 from clinforge.data.tasks.base import fact
 from clinforge.errors import GateError
@@ -69,7 +70,7 @@ def test_a_planted_fault_is_caught_by_its_check_alone(name):
 
 
 def test_every_check_has_a_planted_fault():
-    others = {"no case in training and test", "no answer prevails", "every id once"}
+    others = {"no case in training and test", "no answer prevails", "every id once", "no evaluation row in training"}
     assert {check.name for check in CHECKS} == PLANTED.keys() | others
 
 
@@ -105,6 +106,15 @@ def test_an_answer_that_always_stands_first_is_caught():
     ]
     data = Candidate(rows, FACTS, {}, max_answer_share=0.5)
     assert set(failed(data)) == {"no answer prevails"}
+
+
+def test_a_row_of_an_evaluation_set_is_named_with_what_it_shares():
+    data = candidate()
+    exam = [sample(2, "test", id="asked", finding="something else")]
+    report = decontaminate(list(data.taught()), {"exam.jsonl": exam}).report
+    with pytest.raises(GateError, match=r"row2: it shares a fact with asked of exam.jsonl") as error:
+        require_passed(run_gate(Candidate(data.samples, FACTS, APART, 0.5, report)))
+    assert "blister" not in str(error.value)
 
 
 def test_one_id_for_two_rows_is_caught():

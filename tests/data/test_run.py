@@ -105,8 +105,32 @@ def test_every_drop_is_counted_with_its_reason(run_folder):
 
 def test_gate_results_are_written_and_all_passed(run_folder):
     results = json.loads((run_folder / "dataset" / "gate.json").read_text(encoding="utf-8"))
-    assert len(results) == 11
+    assert len(results) == 12
     assert all(result["passed"] and result["num_checked"] for result in results)
+
+
+def test_taught_rows_that_an_evaluation_set_holds_are_left_out_and_counted(tmp_path, samples):
+    settings = DataSettings(tasks=(OrganSystem(num_train=60, num_validation=10, num_test=40),))
+    leaked = [row for row in samples if row.task == "organ_system" and row.split == "train"][:5]
+    exam = [row.model_copy(update={"task": "exam", "fact_ids": ()}) for row in leaked]
+    notes = build_dataset(settings, tmp_path, silent, {"exam": exam})
+    report = json.loads((tmp_path / "contamination.json").read_text(encoding="utf-8"))
+    assert {pair["train_id"] for pair in report["pairs"]} == {row.id for row in leaked}
+    kept = {row.id for row in read_jsonl(tmp_path / "train.jsonl", Sample)}
+    assert not kept & {row.id for row in leaked}
+    assert len(kept) == 55
+    assert notes["against"] == {"rows": {"exam": 5}, "pairs": {"exact: drop": 5}}
+    (step,) = [step for step in steps_of(tmp_path) if step.operator == "decontaminate"]
+    assert (step.taken, step.given, step.dropped) == (70, 65, {"shares a text with an evaluation row": 5})
+
+
+def test_a_fact_of_an_evaluation_set_stops_the_build(tmp_path, samples):
+    settings = DataSettings(tasks=(OrganSystem(num_train=60, num_validation=10, num_test=40),))
+    exam = [next(row for row in samples if row.task == "organ_system" and row.split == "train")]
+    with pytest.raises(GateError, match="no evaluation row in training"):
+        build_dataset(settings, tmp_path, silent, {"exam": exam})
+    assert (tmp_path / "contamination.json").is_file()
+    assert not (tmp_path / "train.jsonl").exists()
 
 
 def test_a_refused_dataset_leaves_the_reasons_behind(tmp_path):

@@ -2,12 +2,12 @@
 
 import argparse
 
-from clinforge.cli import fetch_pubmed, write_pairs
+from clinforge.cli import build_data, export_data, fetch_pubmed, inspect_data, write_pairs
 
 NAME = "data"
 HELP = "fetch, build, inspect and export data (数据)"
 
-PARTS = (fetch_pubmed, write_pairs)
+PARTS = (build_data, inspect_data, export_data, fetch_pubmed, write_pairs)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -53,8 +53,8 @@ def print_dataset(console: "Console", folder: Path) -> None:
             console.print(f"left out  {step.task} {step.operator}: {count} {reason}", markup=False, highlight=False)
     for source in notes["sources"]:
         console.print(f"source    {source['key']}: {source['licence']}", markup=False, highlight=False)
-    for fault in notes.get("faults", [])[:10]:
-        console.print(f"not read  {fault}", markup=False, highlight=False)
+    if faults := notes.get("faults"):
+        console.print(f"not read  {faults['rows']} rows, all named in {folder / 'faults.json'}", highlight=False)
     console.print(f"gate      {len(notes['gate'])} checks passed", highlight=False)
 
 
@@ -80,6 +80,8 @@ def _file(path: Path, *, as_json: bool) -> int:
         if path.is_dir() or Path(path.name.removesuffix(".gz")).suffix.lower() not in _TABLES:
             raise
         guess = guess_columns(path)
+        if guess.columns is None:
+            raise
         if as_json:
             print(json.dumps({"kind": "table", **guess.model_dump(mode="json")}, ensure_ascii=False))
             return 0

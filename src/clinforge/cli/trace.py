@@ -59,8 +59,13 @@ def as_text(found: dict[str, Any]) -> str:
         f"fact     {fact['id']}  {fact['subject']} | {fact['predicate']} | {fact['object']}  [{fact['source']}]"
         for fact in found.get("facts", [])
     ]
+    for one in found.get("documents", []):
+        licence = one["licence"] or "no licence given"
+        lines.append(f"document {one['id']}  {one['source']} {one['source_id']} {one['version']}  {licence}")
     for source in found.get("sources", data["sources"]):
         lines.append(f"source   {source['name']}: {source['package']} {source['version']}; {source['licence']}")
+        if permission := source.get("permission"):
+            lines.append(f"         allowed by {permission['by']}: {permission['why']}")
     for step in found["operators"]:
         dropped = "; ".join(f"{count} {reason}" for reason, count in step["dropped"].items())
         counts = f"{step['taken']} -> {step['given']}"

@@ -1,7 +1,7 @@
 """The last check before training: a dataset passes all checks or nothing is trained on it.
 
-Covers: families, facts, cases and texts shared between training and test, wordings of the test, identifiers that have a
-shape, licences, options, balance of answers, facts that are not there.
+Covers: families, facts, cases and texts shared between training and test, wordings of the test, rows of the evaluation
+sets named, identifiers that have a shape, licences, options, balance of answers, facts that are not there.
 Does not cover: paraphrases, medical truth of a source, identifiers without a shape (see `clinforge.privacy.detect`),
 what the base model saw before us.
 """
@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from clinforge.data.contamination import SHARED, Contamination
 from clinforge.data.tasks.base import Apart
 from clinforge.errors import GateError
 from clinforge.knowledge.licences import training_allowed
@@ -39,6 +40,8 @@ class Candidate:
     """Ids of the documents at hand."""
     permitted: frozenset[str] = frozenset()
     """Sources outside the licence table that a named person allows."""
+    contamination: Contamination | None = None
+    """How training compares with the evaluation sets named; None when none is."""
 
     def taught(self) -> Iterator[Sample]:
         """Samples that decide the model: training and validation."""
@@ -185,6 +188,12 @@ def _templates(candidate: Candidate) -> Iterator[Fault]:
             yield Fault(sample_id=sample.id, reason=f"wording {prompt.id} is used in training")
 
 
+def _contamination(candidate: Candidate) -> Iterator[Fault]:
+    for pair in candidate.contamination.failed if candidate.contamination else ():
+        where = f"{pair.evaluation_id} of {pair.evaluation_set}"
+        yield Fault(sample_id=pair.train_id, reason=f"it shares {SHARED[pair.level]} with {where}")
+
+
 def _identifiers(candidate: Candidate) -> Iterator[Fault]:
     for sample in candidate.samples:
         parts = [*((f"prompt[{i}]", m.content) for i, m in enumerate(sample.prompt)), ("answer", sample.answer)]
@@ -254,12 +263,14 @@ def _distinct(candidate: Candidate) -> Iterator[Fault]:
 
 
 _SPLIT = "Move the family to one split, or remove the rows."
+_AGAINST = "Remove the rows from training, or set data.decontaminate.verdicts. All pairs stand in contamination.json."
 CHECKS: tuple[Check, ...] = (
     Check("no family in training and test", _SPLIT, _families),
     Check("no fact in training and test", _SPLIT, _facts),
     Check("no case in training and test", "Remove the case from one of the splits.", _cases),
     Check("no text in training and test", "Remove the rows from training.", _texts),
     Check("test wordings never in training", "Use a prompt of the other kind (prompts.toml, `use`).", _templates),
+    Check("no evaluation row in training", _AGAINST, _contamination),
     Check("no identifiers", "De-identify or remove the rows.", _identifiers),
     Check(
         "licences allow training",

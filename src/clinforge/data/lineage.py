@@ -4,14 +4,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clinforge.artifacts import read_manifest
 from clinforge.errors import InputError, MissingError
 from clinforge.knowledge.licences import licence_of
-from clinforge.records import Fact, Record, Sample, content_hash, read_jsonl
+from clinforge.records import Document, Fact, Record, Sample, content_hash, read_jsonl
 from clinforge.verdicts import Outcome
 
 LINEAGE_FILE = "lineage.jsonl"
 FACTS_FILE = "facts.jsonl"
+DOCUMENTS_FILE = "documents.jsonl"
 REVIEWS_FILE = "reviews.jsonl"
+_LEFT_OUT = {"text", "sections", "conversation", "options", "rejected"}
 SAMPLE_FILES = ("train.jsonl", "validation.jsonl", "test.jsonl")
 
 
@@ -69,10 +72,12 @@ def trace_row(dataset: Path, row: str) -> dict[str, Any]:
     if missing:
         raise InputError(f"Sample {sample.id} refers to facts that {dataset / FACTS_FILE} does not hold: {missing}.")
     task = f"{sample.task}.{sample.lang}"
+    documents = documents_of(dataset, sample)
     return {
         "sample": sample.model_dump(mode="json", include={"id", "task", "lang", "split", "family_id", "template_id"}),
         "facts": [fact.model_dump() for fact in facts],
-        "sources": sources_of(fact.source for fact in facts),
+        "documents": [document.model_dump(mode="json", exclude=_LEFT_OUT) for document in documents],
+        "sources": _sources(dataset, {fact.source for fact in facts} | {document.source for document in documents}),
         "operators": [step.model_dump() for step in steps_of(dataset) if step.task in (task, "all")],
         "reviews": [review.model_dump() for review in reviews_of(dataset, sample)],
     }
@@ -91,6 +96,21 @@ def find_sample(dataset: Path, row: str) -> Sample:
             if sample.id == row:
                 return sample
     raise MissingError(f"No sample '{row}' in {dataset}.", hint="Give a sample id or FILE:LINE, e.g. train.jsonl:12")
+
+
+def documents_of(dataset: Path, sample: Sample) -> list[Document]:
+    """The documents that a sample was made from."""
+    if not sample.document_ids:
+        return []
+    wanted = set(sample.document_ids)
+    return [row for row in read_jsonl(dataset / DOCUMENTS_FILE, Document) if row.id in wanted]
+
+
+def _sources(dataset: Path, keys: set[str]) -> list[dict[str, Any]]:
+    """As the dataset's own manifest lists them; a dataset without one is asked of the licence table."""
+    manifest = dataset / "manifest.json"
+    listed = read_manifest(dataset).notes.get("sources", []) if manifest.is_file() else sources_of(keys)
+    return [row for row in listed if row["key"] in keys]
 
 
 def steps_of(dataset: Path) -> list[Step]:
@@ -112,13 +132,22 @@ def reviews_of(dataset: Path, sample: Sample) -> list[AppliedReview]:
     return [row for row in rows if (row.outcome.item, row.outcome.item_id) in keys]
 
 
-def sources_of(keys: Iterable[str]) -> list[dict[str, Any]]:
-    """What the licence table says about each source, with the version installed here."""
+def sources_of(keys: Iterable[str], permitted: Mapping[str, Mapping[str, str]] | None = None) -> list[dict[str, Any]]:
+    """What the licence table says about each source, with the version installed here.
+
+    `permitted`: who allowed a source that the table does not know, and why.
+    """
     rows: list[dict[str, Any]] = []
     for key in sorted(set(keys)):
         licence = licence_of(key)
-        if licence is None:
-            rows.append({"key": key, "licence": "unknown: not allowed"})
-        else:
+        if licence is not None:
             rows.append({**licence.model_dump(), "version": licence.package_version})
+        elif permitted and key in permitted:
+            rows.append(_unlisted(key, "not in the licence table") | {"permission": dict(permitted[key])})
+        else:
+            rows.append(_unlisted(key, "unknown: not allowed"))
     return rows
+
+
+def _unlisted(key: str, licence: str) -> dict[str, Any]:
+    return {"key": key, "name": key, "package": "own files", "version": "", "licence": licence}

@@ -6,18 +6,29 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from clinforge.config import Settings
+from clinforge.data.contamination import Decontaminate
 from clinforge.data.tasks.advice import Advice
 from clinforge.data.tasks.atomic import Atomic
 from clinforge.data.tasks.cases import Cases
 from clinforge.data.tasks.chain_of_thought import ChainOfThought
 from clinforge.data.tasks.department import Department
 from clinforge.data.tasks.diagnosis import Diagnosis
+from clinforge.data.tasks.documents import Documents
 from clinforge.data.tasks.multi_hop import MultiHop
 from clinforge.data.tasks.organ_system import OrganSystem
 from clinforge.data.tasks.rare_disease import RareDiseaseTask
 
 Task = Annotated[
-    OrganSystem | Department | Diagnosis | RareDiseaseTask | Advice | Atomic | MultiHop | Cases | ChainOfThought,
+    OrganSystem
+    | Department
+    | Diagnosis
+    | RareDiseaseTask
+    | Advice
+    | Atomic
+    | MultiHop
+    | Cases
+    | ChainOfThought
+    | Documents,
     Field(discriminator="kind"),
 ]
 
@@ -44,6 +55,11 @@ class DataSettings(Settings):
     """The gate refuses a choice task in which one answer is right more often than this."""
     reviews: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
     """Reviewers' journals, or folders of them: rejected facts and samples are left out, edited answers put in place."""
+
+    against: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
+    """Evaluation sets that training is compared with: files of questions in the custom form (JSONL), or folders of
+    datasets, of which the test split counts."""
+    decontaminate: Decontaminate = Decontaminate()
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "DataSettings":

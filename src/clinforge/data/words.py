@@ -26,3 +26,15 @@ def generic_zh() -> frozenset[str]:
 def modifiers_en() -> frozenset[str]:
     """English words that do not make two findings related."""
     return frozenset(_table()["modifiers_en"].split())
+
+
+@cache
+def types_en() -> frozenset[str]:
+    """English words that tell the types of one disease apart."""
+    return frozenset(_table()["types_en"].split())
+
+
+@cache
+def types_zh() -> frozenset[str]:
+    """Chinese characters that do so before 型."""
+    return frozenset(_table()["types_zh"])

@@ -15,8 +15,10 @@ class Sampling(Settings):
     temperature: float = Field(default=0.0, ge=0, le=2)
     """0 always takes the likeliest token."""
     top_p: float = Field(default=1.0, gt=0, le=1)
+    """Draw from the likeliest tokens that together have this probability; 1 draws from all."""
     max_new_tokens: int = Field(default=256, ge=1, le=8192)
     stop: tuple[str, ...] = ()
+    """Texts that end an answer and are not part of it."""
     seed: int | None = None
 
 

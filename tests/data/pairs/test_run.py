@@ -19,7 +19,7 @@ from clinforge.data.pairs.drugs import DrugNames
 from clinforge.data.pairs.journal import JOURNAL_FILE, Journal, Reply
 from clinforge.data.pairs.records import PAIRS_FILE, REPORT_FILE, Pair
 from clinforge.data.pairs.run import PairWriter
-from clinforge.data.pairs.samples import record_lineage, samples_of
+from clinforge.data.pairs.samples import documents_of, record_lineage, samples_of
 from clinforge.data.pairs.settings import Budget, PairSettings, Prices
 from clinforge.data.split import Shares
 from clinforge.errors import ConfigError, StageError, UserError
@@ -439,6 +439,16 @@ def test_pairs_become_samples_that_pass_the_gate_and_walk_back_to_their_place(tm
     assert (lineage.steps[0].taken, lineage.steps[0].given) == (30, 30)
     same_patient = [pair.model_copy(update={"patient_id": "p"}) for pair in pairs]
     assert len({sample.split for sample in samples_of(same_patient, Shares(), seed=0).samples}) == 1
+
+
+def test_pairs_become_documents_that_hold_question_answer_and_evidence(tmp_path):
+    model = scripted(lambda text: json.dumps([pair_about(text)]))
+    PairWriter(QUICK, model, DRUGS).write([leaflet(1)], tmp_path)
+    [pair] = read_pairs(tmp_path)
+    [document] = documents_of([pair])
+    assert [turn.content for turn in document.conversation] == [pair.question, pair.answer]
+    assert document.meta["evidence"]["start"] == pair.evidence.start
+    assert document.source_id.startswith("1#") and document.id != "doc1"
 
 
 def test_errors_and_reports_quote_no_text(tmp_path):

@@ -33,6 +33,7 @@ from clinforge.records import Document, Lang
 from clinforge.rows import SUFFIXES, Placed, Row, RowFile
 
 HUB = "hub:"
+HubName = Annotated[str, Field(pattern=rf"^{HUB}\S+$")]
 _SHOWN_FAULTS = 5
 _SHOWN_CHARACTERS = 200
 
@@ -56,7 +57,7 @@ class Dialogues(Settings):
     """Conversations and questions with answers, in any of the usual layouts."""
 
     kind: Literal["dialogues"] = "dialogues"
-    path: str
+    path: HubName | Path
     """A file (JSON, JSON Lines, CSV or TSV, also .gz), a folder of such files, or `hub:owner/name`."""
     layout: LayoutName | None = None
     """How the rows are laid out; found from the first rows when left out."""
@@ -106,12 +107,12 @@ class Dialogues(Settings):
 
     @property
     def _is_alone(self) -> bool:
-        return self.path.startswith(HUB) or not Path(self.path).is_dir()
+        return isinstance(self.path, str) or not self.path.is_dir()
 
     def _tables(self, faults: list[str]) -> Iterator[Table]:
-        path = Path(self.path)
-        if self.path.startswith(HUB):
-            yield Table(self.path, self.path, _hub_rows(self))
+        path = self.path
+        if isinstance(path, str):
+            yield Table(path, path, _hub_rows(self, path.removeprefix(HUB)))
         elif path.is_dir():
             for file in sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")):
                 if Path(file.name.removesuffix(".gz")).suffix.lower() in SUFFIXES:
@@ -173,12 +174,12 @@ class Dialogues(Settings):
         )
 
 
-def _hub_rows(settings: Dialogues) -> Rows:
+def _hub_rows(settings: Dialogues, name: str) -> Rows:
     """Rows of a set on the hub; it is loaded when the first is asked for, and once."""
 
     @cache
     def loaded() -> Iterable[Row]:
-        return _load_from_hub(settings)
+        return _load_from_hub(settings, name)
 
     def rows(_faults: list[str]) -> Iterator[Placed]:
         for index, row in enumerate(loaded()):
@@ -187,8 +188,7 @@ def _hub_rows(settings: Dialogues) -> Rows:
     return rows
 
 
-def _load_from_hub(settings: Dialogues) -> Iterable[Row]:
-    name = settings.path.removeprefix(HUB)
+def _load_from_hub(settings: Dialogues, name: str) -> Iterable[Row]:
     try:
         datasets = import_module("datasets")
     except ModuleNotFoundError:

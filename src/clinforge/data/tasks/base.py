@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -51,6 +51,8 @@ class TaskResult:
     documents: tuple[Document, ...] = ()
     faults: tuple[str, ...] = ()
     """Rows of the sources that could not be read."""
+    permitted: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """Source that the licence table does not know -> who allows it (`by`) and why (`why`)."""
     remarks: tuple[str, ...] = ()
     """What a person should know about how the settings were understood."""
 

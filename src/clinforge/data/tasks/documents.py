@@ -28,6 +28,7 @@ from clinforge.data.sources.tables import Table
 from clinforge.data.split import SPLITS, Shares
 from clinforge.data.tasks.base import Apart, CountedTask, Purpose, TaskResult
 from clinforge.errors import ConfigError, InputError
+from clinforge.knowledge.licences import licence_of
 from clinforge.model.prompts import role_message
 from clinforge.privacy.detect import find_identifiers
 from clinforge.records import Document, Lang, Sample, Split, content_hash
@@ -47,6 +48,15 @@ class Permission(Settings):
     """Who allows it."""
     why: str = Field(min_length=10)
     """On what ground, e.g. the contract or the ethics vote."""
+
+
+class Steps(Settings):
+    """What is done to documents between reading and splitting."""
+
+    clean: Clean = Clean()
+    rules: tuple[QualityRule, ...] = ALL_RULES
+    """A document that breaks one of these is left out."""
+    deduplicate: Deduplicate = Deduplicate()
 
 
 class Documents(CountedTask):
@@ -69,10 +79,7 @@ class Documents(CountedTask):
     """At most so many validation samples."""
     num_test: int = Field(default=1_000, ge=0)
     """At most so many test samples."""
-    clean: Clean = Clean()
-    rules: tuple[QualityRule, ...] = ALL_RULES
-    """A document that breaks one of these is left out."""
-    deduplicate: Deduplicate = Deduplicate()
+    steps: Steps = Steps()
     grouping: Grouping = Grouping()
     shares: Shares = Shares(validation=0.05, test=0.1)
     permission: Permission | None = None
@@ -104,11 +111,11 @@ class Documents(CountedTask):
         documents = story.step("read", read, Counter({"not readable": len(faults)}))
         documents = story.sift("language", documents, lambda one: "" if one.lang == self.lang else "other language")
         documents = story.sift("question and answer", documents, _lack)
-        documents = story.step("clean", [self.clean(document) for document in documents])
+        documents = story.step("clean", [self.steps.clean(document) for document in documents])
         documents = story.sift("identifiers", documents, _identifiers)
-        judgement = judge(documents, self.rules)
+        judgement = judge(documents, self.steps.rules)
         documents = story.step("quality", judgement.kept, Counter(judgement.counts))
-        unique = self.deduplicate(documents)
+        unique = self.steps.deduplicate(documents)
         documents = story.step("deduplicate", unique.kept, unique.dropped)
         if not documents:
             raise InputError(f"Task {self.label} has no document left: {story}.", hint=_first(faults))
@@ -119,8 +126,14 @@ class Documents(CountedTask):
         ]
         kept = story.step("select", self._chosen(samples, seed))
         used = {document_id for sample in kept for document_id in sample.document_ids}
+        sources = {document.source for document in documents if licence_of(document.source) is None}
+        word = self.permission.model_dump() if self.permission else None
         return TaskResult(
-            tuple(kept), (), tuple(document for document in documents if document.id in used), tuple(faults)
+            samples=tuple(kept),
+            facts=(),
+            documents=tuple(document for document in documents if document.id in used),
+            faults=tuple(faults),
+            permitted=dict.fromkeys(sources, word) if word else {},
         )
 
     def _chosen(self, samples: Sequence[Sample], seed: int) -> list[Sample]:
