@@ -10,7 +10,7 @@ FIELDS = {
     Message: {"role", "content"},
     Sample: {
         "id", "task", "lang", "split", "prompt", "answer", "options", "fact_ids", "family_id", "template_id", "source",
-        "licence",
+        "licence", "document_ids",
     },
     Completion: {"text", "finish_reason", "prompt_tokens", "completion_tokens"},
 }  # fmt: skip

@@ -60,7 +60,7 @@ PLANTED = {
     "no identifiers": sample(5, "test", finding="eczema, call 13812345678"),
     "licences allow training": sample(5, "test", source="a_friend"),
     "options hold the answer": sample(5, "test", answer="Nose"),
-    "every fact is there": sample(5, "test", fact_ids=("nowhere",)),
+    "every fact and document is there": sample(5, "test", fact_ids=("nowhere",)),
 }
 
 
@@ -113,7 +113,7 @@ def test_a_row_of_an_evaluation_set_is_named_with_what_it_shares():
     exam = [sample(2, "test", id="asked", finding="something else")]
     report = decontaminate(list(data.taught()), {"exam.jsonl": exam}).report
     with pytest.raises(GateError, match=r"row2: it shares a fact with asked of exam.jsonl") as error:
-        require_passed(run_gate(Candidate(data.samples, FACTS, APART, 0.5, report)))
+        require_passed(run_gate(Candidate(data.samples, FACTS, APART, 0.5, contamination=report)))
     assert "blister" not in str(error.value)
 
 
