@@ -177,7 +177,7 @@ def read_samples(dataset: Path) -> list[Sample]:
     return [sample for split in SPLITS for sample in read_jsonl(dataset / f"{split}.jsonl", Sample)]
 
 
-def evaluation_sets(paths: Sequence[Path]) -> dict[str, list[Sample]]:
+def evaluation_sets(paths: Sequence[str | Path]) -> dict[str, list[Sample]]:
     """Rows of each evaluation set by its path: a file of custom questions, or the test split of a dataset folder.
 
     A broken row of a custom file is left out here as it is when the file is asked.
@@ -186,7 +186,7 @@ def evaluation_sets(paths: Sequence[Path]) -> dict[str, list[Sample]]:
 
     return {
         str(path): list(read_jsonl(_rows_file(path), Sample)) if path.is_dir() else read_custom(_rows_file(path))[0]
-        for path in paths
+        for path in map(Path, paths)
     }
 
 

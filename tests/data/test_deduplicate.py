@@ -147,9 +147,21 @@ def test_what_many_rows_share_can_be_left_aside(lang):
 
 
 def test_rows_that_hold_nothing_but_boilerplate_are_compared_by_it():
-    rows = [document(n, text("advert", 30) + f" zz{n}" * (n > 40)) for n in range(80)]
-    result = Deduplicate(ignore_share=0.1)(rows)
-    assert {f"d{n}" for n in range(1, 41)} <= repeats(result).keys()
+    template = text("letterhead", 40)
+    rows = [document(n, template + " " + text(n, 20)) for n in range(60)]
+    words = template.split()
+    parts = {"all": words, "less": words[1:], "first": words[:30], "last": words[10:]}
+    bare = [document(name, " ".join(part)) for name, part in parts.items()]
+    assert repeats(Deduplicate()([*rows, *bare])) == {"dless": "dall"}
+
+
+def test_texts_that_share_only_what_is_rare_are_not_alike():
+    phrases = [text(("phrase", n), 12) for n in range(12)]
+    rows = [document(n, " ".join([*(phrases[(n + step) % 12] for step in (0, 4, 7)), text(n, 8)])) for n in range(240)]
+    shared = text("rare", 90)
+    pair = [document(name, " ".join([*phrases[n : n + 6], shared])) for n, name in ((0, "one"), (6, "other"))]
+    result = Deduplicate(near=Likeness(threshold=0.7))([*rows, *pair])
+    assert not {"done", "dother"} & repeats(result).keys()
 
 
 def test_a_sample_is_its_question_options_and_answer_without_the_role():

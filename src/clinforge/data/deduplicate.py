@@ -27,8 +27,8 @@ from clinforge.records import Document, Record, Sample
 RowT = TypeVar("RowT", Document, Sample)
 _COUNTED = 20_000
 """Rows from which the share of a shingle is estimated."""
-_FEW = 10
-"""What stands in no more rows than this is never taken for boilerplate."""
+_FEW = 50
+"""What stands in no more rows than this is never taken for boilerplate: so many copies of one text are still found."""
 
 
 class Repeat(Record):
@@ -68,10 +68,10 @@ class Deduplicate(Settings):
     """Sources from the most to the least trusted; those not named come after them."""
     near: Likeness | None = Likeness()
     """When two texts are near-duplicates; null drops exact ones only."""
-    ignore_share: float = Field(default=0.05, gt=0, le=1)
-    """Runs that stand in more than this share of the rows (and in more than ten) do not make two rows alike:
-    letterheads, disclaimers, wordings that many rows share. Two rows have to be alike with and without them; rows that
-    hold nothing else are compared by all they have. 1 leaves nothing aside."""
+    ignore_share: float = Field(default=0.005, gt=0, le=1)
+    """Runs that stand in more than this share of the rows (and in more than fifty) do not make two rows alike:
+    disclaimers, letterheads, answers that differ in one name only. Two rows have to be alike with and without them;
+    rows that hold nothing else are compared by all they have. 1 leaves nothing aside."""
 
     def __call__(self, rows: Sequence[RowT]) -> Deduplicated[RowT]:
         """Find the repeats. The same rows give the same result, whatever the process."""
