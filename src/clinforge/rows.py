@@ -30,6 +30,7 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab")
 MAX_LINE = 1 << 24
 MAX_JSON = 1 << 29
 """Characters of a JSON file that has to be read whole; JSON Lines have no such limit."""
+_LONGEST_CELL = 1 << 17
 _DELIMITERS = ",\t;|"
 _BETWEEN_ITEMS = re.compile(r"\}\s*,\s*(?=\{)")
 _GAP = re.compile(r"[\s,]*")
@@ -121,12 +122,17 @@ def _cells(path: Path, reader: Any, faults: list[str]) -> Iterator[tuple[int, li
     """Rows of a table with the line on which each begins."""
     while True:
         line = reader.line_num + 1
+        others = csv.field_size_limit(_LONGEST_CELL)  # one limit for the whole process: put back what others set
         try:
-            yield line, next(reader)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
             faults.append(f"{path}:{line}: a cell has no end; is a quote missing?")
+            continue
+        finally:
+            csv.field_size_limit(others)
+        yield line, cells
 
 
 def _is_json_lines(text: TextIO) -> bool:
